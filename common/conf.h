@@ -1,0 +1,64 @@
+/* /etc/kosmo/kosmo.conf and kosmo.conf.d/NAME.conf: one option table, strict. libinih reads; every unknown or repeated
+ * key, cut line or bad value is an error with file and line. A later drop-in overrides an earlier file. */
+#ifndef KOSMO_CONF_H
+#define KOSMO_CONF_H
+
+#include "common/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONF_DEFAULT "/etc/kosmo/kosmo.conf" /* the programs use SYSCONFDIR "/kosmo/kosmo.conf" */
+
+struct conf {
+	char *file; /* the real path it was read from */
+	/* general */
+	char *url;       /* public origin: https://host[:port], or http:// for localhost only; no path */
+	char *language;  /* default for the browser: ja, en */
+	char *state_dir; /* key and database; its owner is who the keeper runs as */
+	char *run_dir;   /* auth.sock, web.sock, mail.sock */
+	char *site_dir;  /* terms.LANG.txt */
+	char *organisation, *contact;
+	/* web */
+	char *web_listen;          /* 127.0.0.1:8480, [::1]:8480 or unix:/path */
+	char *web_trusted_proxies; /* addresses whose X-Forwarded-For is believed, separated by spaces */
+	/* sessions, seconds */
+	int64_t session_idle, session_max;
+	/* passwords */
+	int64_t password_min, password_min_single, initial_password_days;
+	int64_t terms_version; /* 0: no terms asked */
+	/* keeper */
+	int64_t hash_slots; /* 0: one per core */
+	/* pam */
+	char *pam_language;     /* ja, en: the words at the terminal */
+	char *pam_key_services; /* services whose SSH_AUTH_INFO_0 is believed, separated by spaces */
+	/* mail */
+	char *mail_transport; /* smtp, maildir */
+	char *mail_from;      /* address */
+	char *mail_maildir;   /* folder; for maildir */
+	char *mail_smtp;      /* host:port */
+	char *mail_smtp_tls;  /* starttls, tls, none */
+	char *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca_file;
+};
+
+enum conf_type { CONF_STRING, CONF_NUMBER, CONF_SECONDS, CONF_PATH, CONF_URL, CONF_CHOICE, CONF_EMAIL, CONF_HOSTPORT, CONF_LISTEN, CONF_ADDRESSES };
+
+struct conf_option {
+	const char *name; /* as in the file: "mail.smtp"; a [mail] section with "smtp" is the same key */
+	enum conf_type type;
+	size_t offset;
+	const char *preset;  /* as it would be written; NULL: must be given; "" : empty allowed */
+	const char *choices; /* CONF_CHOICE: separated by '|' */
+	int64_t min, max;    /* CONF_NUMBER, CONF_SECONDS ("30m", "10h", "30d", plain seconds) */
+};
+
+/* Ends with a NULL name. man page kosmo.conf(5) is held against it by a test. */
+extern const struct conf_option conf_options[];
+
+/* Reads path and its drop-ins. m says "FILE:LINE: what is wrong; what to do". */
+enum err conf_load(const char *path, struct conf **ret, struct errmsg *m);
+void conf_free(struct conf *c);
+/* An option's value as it would be written, for `kosmoctl config show`. b: at least 512 bytes. */
+void conf_show(const struct conf *c, const struct conf_option *o, char *b, size_t cap);
+
+#endif

@@ -1,0 +1,14 @@
+/* Texts in the person's language without the process's locale: gettext domain kosmo-LANG under C.UTF-8. */
+#ifndef KOSMO_I18N_H
+#define KOSMO_I18N_H
+
+#define N_(s) (s) /* marks a string for xgettext */
+
+/* Finds the catalogues (build tree or installed) and unsets LANGUAGE. Once, before threads. */
+void i18n_init(void);
+/* The text of msgid in "ja" or "en" (English is the msgid). Thread-safe; the result is static. NULL lang is "en". */
+const char *i18n(const char *lang, const char *msgid);
+/* "ja" or "en" from a language tag or an Accept-Language header (RFC 9110 12.5.4), else fallback. */
+const char *i18n_pick(const char *accept, const char *fallback);
+
+#endif

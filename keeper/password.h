@@ -1,0 +1,39 @@
+/* Passwords: one yescrypt for every check whoever asks, libpwquality for new ones, generated initial ones. */
+#ifndef KOSMO_PASSWORD_H
+#define KOSMO_PASSWORD_H
+
+#include "common/buf.h"
+#include "common/err.h"
+#include <stdbool.h>
+
+#define PASSWORD_HASH_MAX 384 /* crypt(3)'s CRYPT_OUTPUT_SIZE, with NUL */
+
+/* A fresh yescrypt hash (crypt(3) "$y$", cost 5) of a password in NFKC form. */
+enum err password_hash(const char *nfkc, char ret[static PASSWORD_HASH_MAX]);
+/* True if nfkc matches. Whatever hash is (NULL: nobody's; another scheme: imported), exactly one yescrypt is computed,
+ * plus the other scheme's own where it is one. *ret_upgrade: matched and not our present yescrypt settings. */
+bool password_check(const char *hash, const char *nfkc, bool *ret_upgrade);
+/* Is this a crypt(3) hash that libxcrypt can check (not DES, not "x", "*", "!")? For imports. */
+bool password_hash_known(const char *s);
+
+/* What a new password must be: length in characters, not in the dictionary (libpwquality + cracklib), not the login, name,
+ * address or birth date, no composition rules. m: a sentence in English (an N_ msgid, or one with a number in it formatted
+ * by the caller's i18n through password_complaint). */
+enum password_verdict {
+	PASSWORD_FINE = 0,
+	PASSWORD_SHORT,    /* fewer than min characters */
+	PASSWORD_LONG,     /* over PASSWORD_MAX */
+	PASSWORD_BYTES,    /* not text: invalid UTF-8 or control characters */
+	PASSWORD_COMMON,   /* in the dictionary or too simple */
+	PASSWORD_PERSONAL, /* login, name, address, birth date in it */
+	PASSWORD_SAME      /* the old or the initial one (the caller finds that) */
+};
+/* personal: NULL-terminated list of strings, entries may be NULL-free only. */
+enum password_verdict password_quality(const char *nfkc, size_t min, const char *const *personal);
+
+/* A generated initial password: 4 groups of 4 from an alphabet of 32 without look-alikes (no 0 o 1 l i), 80 bits,
+ * "abcd-efgh-jkmn-pqrs". ret holds 20 bytes with NUL. */
+enum err password_initial(char ret[static 20]);
+/* Canonical form of a typed one (text_initial) is compared without its hyphens. */
+
+#endif

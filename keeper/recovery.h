@@ -1,0 +1,16 @@
+/* Recovery codes: 10 of 65 bits, "abcde-fghjk-mnp" (13 characters of the 32 without look-alikes), each used once. */
+#ifndef KOSMO_RECOVERY_H
+#define KOSMO_RECOVERY_H
+
+#include "common/err.h"
+#include <stdbool.h>
+
+#define RECOVERY_CODES 10
+#define RECOVERY_TEXT 16 /* bytes of one as shown, with NUL */
+
+enum err recovery_code(char ret[static RECOVERY_TEXT]);
+/* Does this canonical text (text_code) have the form of a recovery code (13 of the alphabet)? Decides which factor a
+ * reply at the code prompt is for. */
+bool recovery_looks_like(const char *canonical);
+
+#endif

@@ -1,0 +1,200 @@
+/* The domain's operations on the store: what programs may do with it, in their words. SQL is in store/sql.h, drivers are
+ * behind store/db.h. A struct store belongs to one thread at a time. Every function returns ERR_BUSY when the database is
+ * locked for longer than STORE_BUSY_MS, ERR_IO or ERR_CORRUPT when it fails: never "no row" for an error. */
+#ifndef KOSMO_STORE_H
+#define KOSMO_STORE_H
+
+#include "common/text.h"
+#include "keeper/password.h"
+#include "keeper/seal.h"
+
+#define STORE_SCHEMA 1
+#define STORE_BUSY_MS 2000
+#define AUTHENTICATORS_MAX 16
+
+struct store;
+struct conf;
+
+/* Makes an empty store with the present schema (0600); ERR_EXISTS if there is one. */
+enum err store_create(const char *path, const struct seal *seal, struct errmsg *m);
+/* ERR_NOTFOUND, ERR_CORRUPT (not ours), ERR_DENIED (schema neither ours nor the neighbouring ones). */
+enum err store_open(const char *path, const struct seal *seal, struct store **ret, struct errmsg *m);
+void store_close(struct store *st);
+
+/* One write transaction (BEGIN IMMEDIATE; within a process writers queue fairly). commit may fail: then nothing is done
+ * and the transaction is over. rollback is always safe, also after commit. Functions marked [tx] need one. */
+enum err store_begin(struct store *st);
+enum err store_commit(struct store *st);
+void store_rollback(struct store *st);
+
+/* ---- people (store/person.c) ---- */
+
+enum role { ROLE_MEMBER = 1, ROLE_STAFF = 2 };
+enum factor_kind { FACTOR_NONE = 0, FACTOR_TOTP = 1, FACTOR_RECOVERY = 2, FACTOR_MAILCODE = 3, FACTOR_PASSKEY = 4 };
+
+struct person {
+	struct id id;
+	char login[LOGIN_MAX + 1];
+	enum role role;
+	bool disabled;
+	int64_t expires; /* seconds; 0: never */
+	char locale[8];  /* "ja", "en" or "" */
+	char name[NAME_MAX_BYTES + 1];
+	struct date birth; /* year 0: unknown */
+	char email[EMAIL_MAX + 1];
+	bool email_verified;
+	char password[PASSWORD_HASH_MAX]; /* own password's hash, "" if none */
+	bool has_initial;
+	uint8_t initial[DIGEST_LEN];
+	int64_t initial_from;  /* when it was published (of a batch: the batch's time); its life counts from here */
+	bool initial_used;     /* wizard begun: it was typed once */
+	bool birth_confirmed;
+	int64_t terms;         /* the version accepted, 0 none */
+	enum factor_kind method; /* chosen in the wizard */
+	int64_t created, last_login;
+	struct id batch; /* of the import that brought it; zero: none */
+};
+void person_wipe(struct person *p);
+
+/* Published people only. The MAC over row and authenticators is verified: ERR_CORRUPT if it does not fit. */
+enum err store_person_by_login(struct store *st, const char *login, struct person *ret);
+enum err store_person_by_id(struct store *st, const struct id *id, struct person *ret);
+/* Everyone with this address (blind index); *ret_n at most max. */
+enum err store_person_by_email(struct store *st, const char *email, struct id *ret, size_t max, size_t *ret_n);
+/* [tx] id, created must be set (id_new); ERR_EXISTS if the login is taken. */
+enum err store_person_add(struct store *st, const struct person *p);
+/* [tx] Writes every column and the MAC anew. The caller has loaded p within this transaction. */
+enum err store_person_save(struct store *st, const struct person *p);
+/* [tx] With everything that is theirs (audit rows stay). */
+enum err store_person_delete(struct store *st, const struct id *id);
+/* In order of login, after `after` ("" = from the start), up to max; includes the disabled, not the unpublished. */
+enum err store_person_page(struct store *st, const char *after, struct person *ret, size_t max, size_t *ret_n);
+enum err store_person_count(struct store *st, int64_t *ret);
+
+/* ---- batches of an import (store/batch.c) ---- */
+enum err store_batch_new(struct store *st, struct id *ret);                        /* [tx] */
+enum err store_batch_publish(struct store *st, const struct id *batch, int64_t now); /* [tx] one row: all become visible at once */
+/* Deletes up to max people of unpublished batches in one transaction of its own; *ret_left: more remain. */
+enum err store_batch_drop(struct store *st, size_t max, bool *ret_left, int64_t *ret_dropped);
+
+/* ---- authenticators (store/authenticator.c) ---- */
+
+struct authenticator {
+	struct id id, person;
+	enum factor_kind kind;
+	bool confirmed; /* counts only then */
+	char name[NAME_MAX_BYTES + 1];
+	int algorithm, digits, period; /* TOTP */
+	uint8_t secret[64];
+	size_t secret_len;
+	int64_t last_step; /* TOTP: newest step accepted; -1 none */
+	int64_t created, last_used;
+};
+void authenticator_wipe(struct authenticator *a, size_t n);
+
+enum err store_authenticators(struct store *st, const struct id *person, struct authenticator *ret, size_t max, size_t *ret_n);
+/* [tx] All four re-MAC the person. ERR_TOOBIG over AUTHENTICATORS_MAX. */
+enum err store_authenticator_add(struct store *st, const struct authenticator *a);
+enum err store_authenticator_confirm(struct store *st, const struct id *person, const struct id *id, const char *name);
+enum err store_authenticator_rename(struct store *st, const struct id *person, const struct id *id, const char *name);
+enum err store_authenticator_remove(struct store *st, const struct id *person, const struct id *id);
+/* [tx] One conditional write: last_step < step. ERR_EXISTS = replay. Sets last_used. */
+enum err store_totp_consume(struct store *st, const struct id *id, uint64_t step, int64_t now);
+
+/* ---- recovery codes (store/recovery.c) ---- */
+enum err store_recovery_replace(struct store *st, const struct id *person, const char *const *codes, size_t n); /* [tx] canonical texts */
+enum err store_recovery_left(struct store *st, const struct id *person, size_t *ret);
+/* [tx] ERR_DENIED if none of the unused ones matches (all are compared). */
+enum err store_recovery_consume(struct store *st, const struct id *person, const char *canonical, int64_t now);
+
+/* ---- one-time codes and links by mail (store/code.c) ---- */
+enum code_purpose { CODE_VERIFY_EMAIL = 1, CODE_GUARD = 2 };
+struct code {
+	struct id id, person;
+	enum code_purpose purpose;
+	char address[EMAIL_MAX + 1]; /* sealed */
+	int pair;                    /* 10..99: the number that the first screen shows */
+	int64_t created, expires;
+	int tries; /* wrong ones so far */
+	struct id mail; /* outbox row, for the page's true words */
+};
+/* [tx] Replaces this person's unused code of the same purpose. code: six digits; link: the token's text or NULL. */
+enum err store_code_put(struct store *st, const struct code *c, const char *code, const char *link);
+/* The live (unused, unexpired) one of a purpose; ERR_NOTFOUND. */
+enum err store_code_live(struct store *st, const struct id *person, enum code_purpose p, int64_t now, struct code *ret);
+enum err store_code_by_link(struct store *st, const char *link, int64_t now, struct code *ret);
+/* [tx] Counts, checks, consumes: ERR_NONE = right and now used; ERR_DENIED = wrong (counted; caller must commit);
+ * ERR_TOOBIG = five wrong already; ERR_NOTFOUND = none alive. */
+enum err store_code_try(struct store *st, const struct id *person, enum code_purpose p, const char *canonical, int64_t now);
+/* [tx] The link's button: consumes it whole. */
+enum err store_code_consume(struct store *st, const struct id *id, int64_t now);
+/* [tx] A wrong pair number counts like a wrong code. */
+enum err store_code_miss(struct store *st, const struct id *id);
+
+/* ---- sessions (store/session.c) ---- */
+enum session_level { SESSION_HALF = 1 /* password right, factor due */, SESSION_WIZARD = 2, SESSION_FULL = 3 };
+struct session {
+	uint8_t digest[DIGEST_LEN]; /* seal_mac(SEAL_SESSION, token) */
+	struct id person;
+	enum session_level level;
+	int64_t created, seen, expires; /* expires: absolute end */
+	int64_t stepped_up;             /* when a factor was last proven in it; 0 never */
+	bool guarded;                   /* the mailed code of an unfinished enrolment was typed in this session */
+	char agent[256], address[64];   /* sealed */
+	struct buf scratch;             /* sealed; what must survive a reload: recovery codes not yet acknowledged */
+};
+void session_clear(struct session *s);
+enum err store_session_add(struct store *st, const struct session *s); /* [tx] */
+/* ERR_NOTFOUND also when it is past expires or idle for longer than idle. */
+enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now, int64_t idle, struct session *ret);
+enum err store_session_save(struct store *st, const struct session *s); /* [tx] by digest */
+enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now); /* [tx] */
+enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_LEN]); /* [tx] */
+/* [tx] All of a person's but `except` (NULL: all); half: only SESSION_HALF ones. */
+enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except, bool half);
+
+/* ---- outgoing mail (store/outbox.c) ---- */
+enum mail_state { MAIL_WAITING = 1, MAIL_SENT = 2, MAIL_REFUSED = 3 /* for good */, MAIL_EXPIRED = 4 };
+struct mail {
+	struct id id, person;
+	enum mail_state state;
+	int64_t created, next_try, expires, sent;
+	int tries;
+	char reason[256]; /* the server's last words, when it did not take it */
+	char recipient[EMAIL_MAX + 1]; /* sealed with the message */
+	struct buf message;            /* RFC 5322 bytes, CRLF; wiped once sent or given up */
+};
+void mail_clear(struct mail *m);
+enum err store_mail_put(struct store *st, const struct mail *m); /* [tx] */
+enum err store_mail_next(struct store *st, int64_t now, struct mail *ret); /* earliest due, waiting, with its message; ERR_NOTFOUND */
+enum err store_mail_settle(struct store *st, const struct mail *m); /* [tx] state, next_try, tries, reason; wipes the message unless waiting */
+enum err store_mail_status(struct store *st, const struct id *id, struct mail *ret); /* without message */
+enum err store_mail_next_time(struct store *st, int64_t *ret); /* when the next one is due; ERR_NOTFOUND */
+
+/* ---- counters of the limits (store/limit.c) ---- */
+struct counter {
+	int64_t failures, not_before, seen;
+};
+enum err store_counter_get(struct store *st, const uint8_t key[static DIGEST_LEN], struct counter *ret); /* zeroes if none */
+enum err store_counter_set(struct store *st, const uint8_t key[static DIGEST_LEN], const struct counter *c); /* [tx] */
+enum err store_counter_clear(struct store *st, const uint8_t key[static DIGEST_LEN]); /* [tx] no write if there is none */
+
+/* ---- audit (store/audit.c) ---- */
+struct audit {
+	int64_t seq, time;
+	struct id person;      /* zero: nobody known */
+	const char *event;     /* "login.allow", "totp.replay", "import.publish", ... [a-z0-9._-] */
+	const char *door;      /* "web", "pam:sshd", "ctl" */
+	const char *address;   /* client, "" if none */
+	const char *detail;    /* no secret, no unknown name; sealed */
+};
+/* [tx] Appends with the chain's next MAC = HMAC(previous MAC, all columns). */
+enum err store_audit(struct store *st, const struct audit *a);
+/* Newest first, before seq `before` (0: from the newest); person zero = all. Strings live until the next call. */
+enum err store_audit_page(struct store *st, const struct id *person, int64_t before, struct audit *ret, size_t max, size_t *ret_n);
+
+/* Deletes what is past its time (sessions, codes, counters of old, settled mails after 30 days), up to max rows each, in a
+ * transaction of its own. */
+enum err store_sweep(struct store *st, int64_t now, size_t max);
+
+#endif
