@@ -1,0 +1,101 @@
+/* The entry points. There is no pam_sm_chauthtok: a `password` line with this module fails in libpam itself. */
+#include "config.h"
+
+#include "pam/args.h"
+#include "pam/client.h"
+#include "pam/verdict.h"
+
+#include <pwd.h>
+#include <security/pam_ext.h>
+#include <security/pam_modules.h>
+#include <security/pam_modutil.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define ENTRY __attribute__((visibility("default")))
+
+enum entry_whose { ENTRY_KEEPERS, ENTRY_EXEMPT, ENTRY_NOBODY };
+
+/* Who is to be asked about. An account that passwd does not know is the keeper's like any other: what a stranger sees
+ * must not depend on it. */
+static enum entry_whose entry_person(pam_handle_t *pamh, const struct args *a, const char **ret)
+{
+	const struct passwd *pw;
+	const char *name = NULL;
+	if (a->caller) {
+		pw = pam_modutil_getpwuid(pamh, getuid());
+		name = pw != NULL ? pw->pw_name : NULL;
+	} else {
+		pw = pam_get_user(pamh, &name, NULL) == PAM_SUCCESS && name != NULL ? pam_modutil_getpwnam(pamh, name)
+										    : NULL;
+	}
+	if (name == NULL)
+		return ENTRY_NOBODY;
+	*ret = name;
+	return pw != NULL && args_exempt(a, name, pw->pw_uid) ? ENTRY_EXEMPT : ENTRY_KEEPERS;
+}
+
+/* Accounts below uid_min. In auth they are ignored only after another factor (password=skip), else refused with a code
+ * of their own, by which a stack may go on to pam_unix: user_unknown=ignore. Never ignored for a caller: the real uid
+ * of a daemon is root's, and person=caller put there by mistake would wave everybody through. */
+static int entry_exempt(enum phase phase, const struct args *a)
+{
+	if (phase == PHASE_ACCOUNT)
+		return PAM_IGNORE;
+	return a->skip && !a->caller ? PAM_IGNORE : PAM_USER_UNKNOWN;
+}
+
+static int entry_run(pam_handle_t *pamh, int flags, int argc, const char **argv, enum phase phase)
+{
+	struct args args;
+	const char *bad = args_parse(argc, argv, &args);
+	if (bad != NULL) {
+		pam_syslog(pamh, LOG_ERR, "refused: this argument is wrong, repeated or one too many: %s", bad);
+		return verdict_pam_code(phase, VERDICT_INTERNAL, false);
+	}
+	struct client_call call = {.pamh = pamh, .args = &args, .phase = phase, .silent = (flags & PAM_SILENT) != 0};
+	switch (entry_person(pamh, &args, &call.person)) {
+	case ENTRY_EXEMPT:
+		return entry_exempt(phase, &args);
+	case ENTRY_NOBODY:
+		pam_syslog(pamh, LOG_NOTICE, "refused: %s",
+			   args.caller ? "the caller's uid has no name" : "no user name");
+		return verdict_pam_code(phase, VERDICT_DENY, false);
+	case ENTRY_KEEPERS:
+		break;
+	}
+	const char *why = NULL;
+	enum verdict v = client_run(&call, &why);
+	if (why != NULL)
+		pam_syslog(pamh, v == VERDICT_DENY ? LOG_NOTICE : LOG_ERR, "refused: %s (%s)", why, args.socket);
+	return verdict_pam_code(phase, v, args.skip);
+}
+
+ENTRY int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	return entry_run(pamh, flags, argc, argv, PHASE_AUTH);
+}
+
+ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	return entry_run(pamh, flags, argc, argv, PHASE_ACCOUNT);
+}
+
+/* Grants nothing. It runs in another process than auth, and sshd ends the login at any other answer. */
+ENTRY int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_SUCCESS;
+}
+
+ENTRY int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_IGNORE;
+}
+
+ENTRY int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_IGNORE;
+}
