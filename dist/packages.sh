@@ -1,0 +1,54 @@
+# Debian packages that the scripts need, in one place; sourced by quickstart and runtests.
+# shellcheck shell=sh disable=SC2034
+
+packages_build="autoconf autoconf-archive automake libtool make gcc libc6-dev pkgconf gettext perl ca-certificates
+	libpam0g-dev libcrypt-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libqrencode-dev libpng-dev libinih-dev
+	libpwquality-dev libcurl4-openssl-dev libunistring-dev libcsv-dev"
+packages_demo="libpam-modules libpam-wrapper libnss-wrapper pamtester"
+packages_test="$packages_build $packages_demo libcmocka-dev binutils git mandoc procps util-linux xz-utils
+	python3 python3-pytest python3-pexpect python3-selenium python3-aiosmtpd chromium chromium-driver
+	oathtool zbar-tools openssh-server openssh-client sudo clang clang-tidy clang-format cppcheck shellcheck systemd"
+packages_all="$packages_test valgrind libclang-rt-dev"
+
+# Prints those of the named packages that are not installed.
+packages_missing() {
+	have=" $(dpkg-query -W -f='${db:Status-Status}=${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed=//p' | tr '\n' ' ')"
+	for p; do
+		case $have in *" $p "*) ;; *) printf '%s ' "$p" ;; esac
+	done
+}
+
+# packages_ensure "what for" PACKAGE...: installs what is missing, and asks apt only then.
+packages_ensure() {
+	what=$1
+	shift
+	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+		echo "This is not a Debian system; $what needs what these Debian packages hold:" "$@" >&2
+		return 0
+	fi
+	missing=$(packages_missing "$@")
+	[ -n "$missing" ] || return 0
+	as_root=
+	if [ "$(id -u)" != 0 ]; then
+		if ! command -v sudo >/dev/null; then
+			echo "$what needs these packages: $missing" >&2
+			echo "You are not root and there is no sudo. As root: apt-get install $missing" >&2
+			return 1
+		fi
+		as_root=sudo
+	fi
+	echo "Installing for $what: $missing"
+	log=$(mktemp) || return 1
+	# A frontend that asks nothing; needrestart and the like must not stop for an answer either.
+	# shellcheck disable=SC2086
+	if $as_root apt-get -q update >"$log" 2>&1 </dev/null &&
+		$as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -o DPkg::Lock::Timeout=300 \
+			install -y --no-install-recommends $missing >>"$log" 2>&1 </dev/null; then
+		rm -f "$log"
+		return 0
+	fi
+	tail -n 15 "$log" >&2
+	rm -f "$log"
+	echo "apt-get could not install what $what needs (see above): $missing" >&2
+	return 1
+}
