@@ -16,22 +16,22 @@ bool password_check(const char *hash, const char *nfkc, bool *ret_upgrade);
 /* Is this a crypt(3) hash that libxcrypt can check (not DES, not "x", "*", "!")? For imports. */
 bool password_hash_known(const char *s);
 
-/* What a new password must be: length in characters, not in the dictionary (libpwquality + cracklib), not the login, name,
- * address or birth date, no composition rules. m: a sentence in English (an N_ msgid, or one with a number in it formatted
- * by the caller's i18n through password_complaint). */
+/* What a new password must be: length in characters, not in the dictionary (libpwquality + cracklib), not the login,
+ * name, address or birth date, no composition rules. */
 enum password_verdict {
 	PASSWORD_FINE = 0,
-	PASSWORD_SHORT,    /* fewer than min characters */
-	PASSWORD_LONG,     /* over PASSWORD_MAX */
-	PASSWORD_BYTES,    /* not text: invalid UTF-8 or control characters */
+	PASSWORD_SHORT,	   /* fewer than min characters */
+	PASSWORD_LONG,	   /* over PASSWORD_MAX */
+	PASSWORD_BYTES,	   /* not text: invalid UTF-8 or control characters */
 	PASSWORD_COMMON,   /* in the dictionary or too simple */
 	PASSWORD_PERSONAL, /* login, name, address, birth date in it */
-	PASSWORD_SAME      /* the old or the initial one (the caller finds that) */
+	PASSWORD_SAME	   /* the old or the initial one (the caller finds that) */
 };
-/* personal: NULL-terminated list of strings, entries may be NULL-free only. */
+/* personal: a NULL-terminated list: login, name, address, birth date as 1980-01-01. NULL: none. Thread-safe. A missing
+ * cracklib dictionary leaves the built-in list of what everyone tries. */
 enum password_verdict password_quality(const char *nfkc, size_t min, const char *const *personal);
 
-/* A generated initial password: 4 groups of 4 from an alphabet of 32 without look-alikes (no 0 o 1 l i), 80 bits,
+/* A generated initial password: 4 groups of 4 from the alphabet of 32 without look-alikes (keeper/alphabet.h), 80 bits,
  * "abcd-efgh-jkmn-pqrs". ret holds 20 bytes with NUL. */
 enum err password_initial(char ret[static 20]);
 /* Canonical form of a typed one (text_initial) is compared without its hyphens. */

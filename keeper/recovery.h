@@ -1,4 +1,4 @@
-/* Recovery codes: 10 of 65 bits, "abcde-fghjk-mnp" (13 characters of the 32 without look-alikes), each used once. */
+/* Recovery codes: 10 of 65 bits, "abcde-fghjk-mnp" (13 of keeper/alphabet.h), each used once. */
 #ifndef KOSMO_RECOVERY_H
 #define KOSMO_RECOVERY_H
 
@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #define RECOVERY_CODES 10
-#define RECOVERY_TEXT 16 /* bytes of one as shown, with NUL */
+#define RECOVERY_TEXT  16 /* bytes of one as shown, with NUL */
 
 enum err recovery_code(char ret[static RECOVERY_TEXT]);
 /* Does this canonical text (text_code) have the form of a recovery code (13 of the alphabet)? Decides which factor a

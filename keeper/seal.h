@@ -1,14 +1,14 @@
 /* The keys and all that is made with them: sealing, digests, the blind index, MACs. One master key file; every purpose
- * has a key of its own by HKDF-SHA256 (RFC 5869), info = "kosmo/1/" purpose. A struct seal is read-only after loading and
- * shared by all threads. */
+ * has a key of its own by HKDF-SHA256 (RFC 5869), info = "kosmo/1/" purpose. A struct seal is read-only after loading
+ * and shared by all threads. */
 #ifndef KOSMO_SEAL_H
 #define KOSMO_SEAL_H
 
 #include "common/buf.h"
 #include "common/err.h"
 
-#define ID_LEN 16
-#define DIGEST_LEN 32
+#define ID_LEN	      16
+#define DIGEST_LEN    32
 #define SEAL_OVERHEAD (1 + 12 + 16) /* key id, nonce, tag */
 
 /* 48 bits of milliseconds, 80 random bits: chosen before the insert, sorted by time. */
@@ -21,11 +21,15 @@ struct seal;
 
 /* Writes a new key file (0600, O_EXCL, fsynced with its folder): "kosmo-key 1 BASE64URL(32 bytes)\n" (1 = key id). */
 enum err seal_key_create(const char *path, struct errmsg *m);
-/* Refuses a file that others may read or write, of wrong form or length. Later lines may hold older keys, which open only. */
+/* Refuses a file that others may read or write, of wrong form or length. Later lines may hold older keys, which open
+ * only. */
 enum err seal_load(const char *path, struct seal **ret, struct errmsg *m);
-void seal_free(struct seal *s);
+/* The same from the file's bytes. */
+enum err seal_parse(const char *text, size_t n, struct seal **ret, struct errmsg *m);
+void seal_free(struct seal *s); /* wipes; no other thread may be using it */
 
-/* AES-256-GCM. AAD = table, column, row id, owner id and extra (the plain columns that give it meaning). */
+/* AES-256-GCM with a random nonce. Both append to *ret. AAD = table, column, row id, owner id and extra (the plain
+ * columns that give it meaning). */
 struct seal_where {
 	const char *table, *column;
 	struct id row, owner;
@@ -36,18 +40,19 @@ enum err seal_box(const struct seal *s, const struct seal_where *w, const void *
 /* ERR_CORRUPT if tag, key id or length are wrong. */
 enum err seal_unbox(const struct seal *s, const struct seal_where *w, const void *box, size_t n, struct buf *ret);
 
-/* HMAC-SHA256 with the purpose's key over parts, each preceded by its length (u32), so that parts never run together. */
+/* HMAC-SHA256 with the purpose's key over parts, each preceded by its length (u32), so that parts never run together.
+ */
 enum seal_purpose {
-	SEAL_INITIAL,  /* initial passwords: owner id, canonical text */
-	SEAL_CODE,     /* mailed and recovery codes: purpose name, row id, text */
-	SEAL_LINK,     /* mailed links and other random tokens (looked up by digest) */
-	SEAL_SESSION,  /* session and device cookies (looked up by digest) */
-	SEAL_CSRF,     /* the form token of a session */
-	SEAL_INDEX,    /* blind index of addresses */
-	SEAL_PERSON,   /* the MAC of a person's row */
-	SEAL_AUDIT,    /* the audit chain */
-	SEAL_COUNTER,  /* buckets of the limits */
-	SEAL_DECOY,    /* stable made-up values for unknown names */
+	SEAL_INITIAL, /* initial passwords: owner id, canonical text */
+	SEAL_CODE,    /* mailed and recovery codes: purpose name, row id, text */
+	SEAL_LINK,    /* mailed links and other random tokens (looked up by digest) */
+	SEAL_SESSION, /* session and device cookies (looked up by digest) */
+	SEAL_CSRF,    /* the form token of a session */
+	SEAL_INDEX,   /* blind index of addresses */
+	SEAL_PERSON,  /* the MAC of a person's row */
+	SEAL_AUDIT,   /* the audit chain */
+	SEAL_COUNTER, /* buckets of the limits */
+	SEAL_DECOY,   /* stable made-up values for unknown names */
 	SEAL_PURPOSES
 };
 struct seal_part {

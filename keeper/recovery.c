@@ -1,0 +1,17 @@
+#include "config.h"
+
+#include "keeper/alphabet.h"
+#include "keeper/recovery.h"
+#include <string.h>
+
+#define RECOVERY_SYMBOLS 13
+
+enum err recovery_code(char ret[static RECOVERY_TEXT])
+{
+	return alphabet_fill("xxxxx-xxxxx-xxx", ret);
+}
+
+bool recovery_looks_like(const char *canonical)
+{
+	return strlen(canonical) == RECOVERY_SYMBOLS && alphabet_only(canonical);
+}
