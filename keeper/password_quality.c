@@ -242,41 +242,42 @@ static int direction(uint32_t a, uint32_t b)
 	return 0;
 }
 
-/* "abcabcabc" is "abc", and "aabbb" is "ab". */
-static void chars_collapse(struct chars *s)
+/* "abcabcabc" is no more than "abc". */
+static size_t period_of(const struct chars *s)
 {
-	size_t n = 0;
-
 	for (size_t period = 1; period <= s->n / 2; period++) {
 		size_t i = period;
 		while (i < s->n && s->c[i] == s->c[i - period])
 			i++;
-		if (i == s->n) {
-			s->n = period;
-			break;
-		}
+		if (i == s->n)
+			return period;
 	}
-	for (size_t i = 0; i < s->n; i++)
-		if (n == 0 || s->c[i] != s->c[n - 1])
-			s->c[n++] = s->c[i];
-	s->n = n;
+	return s->n;
 }
 
-/* How many things one must think of: a known word or date is one, a run along the alphabet or the keyboard two. */
-static bool guessable(struct chars *s)
+/* How many things one must think of: a known word or date is one, a run along the alphabet or the keyboard is one, and
+ * so is a repeated letter. */
+static bool guessable(const struct chars *s)
 {
-	size_t surprises = 0;
+	size_t things = 0, end = period_of(s), known = 0;
 	int run = 0;
+	bool counted = false; /* this run is down to one */
 
-	chars_collapse(s);
-	for (size_t i = 0; i < s->n;) {
-		size_t known = known_at(s, i);
+	for (size_t i = 0; i<end; i += known> 0 ? known : 1) {
+		known = known_at(s, i);
+		if (known == 0 && i > 0 && s->c[i] == s->c[i - 1])
+			continue;
 		int step = known == 0 && i > 0 ? direction(s->c[i - 1], s->c[i]) : 0;
-		surprises += step == 0 || step != run;
+		if (step == 0 || step != run) {
+			things++;
+			counted = false;
+		} else if (!counted) {
+			things--;
+			counted = true;
+		}
 		run = step;
-		i += known > 0 ? known : 1;
 	}
-	return surprises < 5;
+	return things < 5;
 }
 
 /* ---- libpwquality ---- */
