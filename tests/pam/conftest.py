@@ -1,0 +1,46 @@
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+BUILD = pathlib.Path(os.environ.get("KOSMO_BUILD", TOP / "build")).resolve()
+MODULE = BUILD / "pam/.libs/pam_kosmo.so"
+
+
+class Result:
+    def __init__(self, process, seconds):
+        self.lines = process.stdout.decode(errors="replace").splitlines()
+        self.stderr = process.stderr.decode(errors="replace")
+        self.exit = process.returncode
+        self.seconds = seconds
+
+    def code(self, phase="auth"):
+        """What the phase returned, as a number."""
+        found = [int(l.split()[1]) for l in self.lines if l.startswith(phase + " ")]
+        assert found, (self.lines, self.stderr)
+        return found[-1]
+
+    def asked(self):
+        return [l[6:] for l in self.lines if l.startswith("ask ")]
+
+
+@pytest.fixture(scope="session")
+def driver():
+    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "tools"], check=True, stdout=subprocess.DEVNULL)
+    return BUILD / "tests/pam/pam_driver"
+
+
+@pytest.fixture
+def folder():
+    """Short, for socket paths have 107 bytes; readable for other users, for tests that become one."""
+    d = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-"))
+    d.chmod(0o755)
+    yield d
+    shutil.rmtree(d, ignore_errors=True)
