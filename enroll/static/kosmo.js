@@ -1,0 +1,179 @@
+/* Comfort only: every page works without this file. */
+(function () {
+	'use strict';
+	var doc = document;
+
+	function each(selector, fn) {
+		Array.prototype.forEach.call(doc.querySelectorAll(selector), fn);
+	}
+
+	function say(text) {
+		var p = doc.getElementById('said');
+		if (!p) {
+			p = doc.createElement('p');
+			p.id = 'said';
+			p.className = 'state';
+			p.setAttribute('role', 'status');
+			doc.getElementById('main').appendChild(p);
+		}
+		p.textContent = text;
+	}
+
+	/* Someone who cannot see the page must hear first what went wrong. */
+	each('.errors', function (box) { box.focus(); });
+
+	each('input[type=password]', function (input) {
+		var button = doc.createElement('button'), row = doc.createElement('div');
+		button.type = 'button';
+		button.setAttribute('aria-controls', input.id);
+		row.className = 'secret';
+		input.parentNode.insertBefore(row, input);
+		row.appendChild(input);
+		row.appendChild(button);
+		function show(yes) {
+			input.type = yes ? 'text' : 'password';
+			button.textContent = input.getAttribute(yes ? 'data-hide' : 'data-show');
+			button.setAttribute('aria-pressed', String(yes));
+		}
+		button.addEventListener('click', function () { show(input.type === 'password'); input.focus(); });
+		/* Browsers remember what was typed into text fields: hide it again before it leaves. */
+		if (input.form)
+			input.form.addEventListener('submit', function () { show(false); });
+		addEventListener('pageshow', function () { show(false); });
+		show(false);
+	});
+
+	/* A second press sends nothing. The button stays enabled (a disabled one would lose its value and the focus), and
+	 * all is undone when the page comes back or nothing came of it. */
+	each('form', function (form) {
+		var sent = false;
+		function mark(yes) {
+			sent = yes;
+			Array.prototype.forEach.call(form.querySelectorAll('button'), function (b) {
+				if (yes)
+					b.setAttribute('aria-disabled', 'true');
+				else
+					b.removeAttribute('aria-disabled');
+			});
+		}
+		form.addEventListener('submit', function (event) {
+			if (sent) {
+				event.preventDefault();
+				return;
+			}
+			mark(true);
+			setTimeout(mark, 15000, false);
+		});
+		addEventListener('pageshow', function () { mark(false); });
+	});
+
+	each('[data-copy]', function (button) {
+		var source = doc.getElementById(button.getAttribute('data-copy'));
+		function old(text) {
+			var area = doc.createElement('textarea'), ok;
+			area.value = text;
+			doc.body.appendChild(area);
+			area.select();
+			ok = doc.execCommand('copy');
+			area.remove();
+			return ok;
+		}
+		function done() {
+			button.textContent = button.getAttribute('data-done');
+			say(button.textContent);
+		}
+		button.hidden = false;
+		button.addEventListener('click', function () {
+			var text = source.textContent.replace(/\s+/g, '');
+			if (navigator.clipboard)
+				navigator.clipboard.writeText(text).then(done, function () { if (old(text)) done(); });
+			else if (old(text))
+				done();
+		});
+	});
+
+	each('[data-print]', function (button) {
+		button.hidden = false;
+		button.addEventListener('click', function () { print(); });
+	});
+
+	each('[data-save]', function (button) {
+		var sheet = doc.getElementById(button.getAttribute('data-save'));
+		if (!('download' in doc.createElement('a')))
+			return;
+		button.hidden = false;
+		button.addEventListener('click', function () {
+			var link = doc.createElement('a'), n = 0, lines = [];
+			Array.prototype.forEach.call(sheet.querySelectorAll('p, li'), function (el) {
+				lines.push((el.tagName === 'LI' ? ++n + '. ' : '') + el.innerText.trim());
+			});
+			/* The mark and the line ends are for Windows' old Notepad. */
+			link.href = URL.createObjectURL(new Blob(['\ufeff' + lines.join('\n').replace(/\n/g, '\r\n') + '\r\n' + location.origin + '/\r\n'], { type: 'text/plain' }));
+			link.download = button.getAttribute('data-file') + '.txt';
+			doc.body.appendChild(link);
+			link.click();
+			link.remove();
+			setTimeout(function () { URL.revokeObjectURL(link.href); }, 60000);
+		});
+	});
+
+	each('[data-again]', function (button) {
+		var end = Date.now() + 1000 * (parseInt(button.getAttribute('data-again'), 10) || 0), note = doc.createElement('p'), timer;
+		function tick() {
+			var left = Math.ceil((end - Date.now()) / 1000);
+			button.disabled = left > 0;
+			note.textContent = left > 0 ? button.getAttribute('data-wait').replace('#', left) : '';
+			note.hidden = left <= 0;
+			if (left <= 0)
+				clearInterval(timer);
+		}
+		note.className = 'hint';
+		button.parentNode.insertBefore(note, button);
+		timer = setInterval(tick, 500);
+		tick();
+	});
+
+	/* Has the mailed link been pressed elsewhere? Every 3 s, slower after 5 minutes or when the server does not answer,
+	 * at once when the person comes back to this page; given up after half an hour. */
+	each('[data-poll]', function (el) {
+		var start = Date.now(), wait = 3000, timer, busy = false;
+		function later() {
+			clearTimeout(timer);
+			if (Date.now() - start < 1800000)
+				timer = setTimeout(ask, wait);
+		}
+		function ask() {
+			if (busy)
+				return;
+			busy = true;
+			fetch(el.getAttribute('data-poll'), { credentials: 'same-origin', cache: 'no-store', headers: { Accept: 'application/json' } }).then(function (reply) {
+				if (reply.redirected)
+					return { done: true };
+				if (!reply.ok)
+					throw reply.status;
+				return reply.json();
+			}).then(function (state) {
+				busy = false;
+				if (state.done) {
+					location.replace('/');
+					return;
+				}
+				wait = Date.now() - start < 300000 ? 3000 : 10000;
+				later();
+			}).catch(function () {
+				busy = false;
+				wait = Math.min(wait * 2, 60000);
+				later();
+			});
+		}
+		if (!window.fetch)
+			return;
+		doc.addEventListener('visibilitychange', function () {
+			if (!doc.hidden && Date.now() - start < 1800000) {
+				clearTimeout(timer);
+				ask();
+			}
+		});
+		later();
+	});
+})();
