@@ -68,7 +68,9 @@ enum err text_code(const char *s, size_t n, struct buf *ret)
 		step = u8_mbtouc(&c, form.data + i, form.len - i);
 		if (text_is_space(c) || text_is_hyphen(c) || text_is_dot(c))
 			continue;
-		if (c < 0x80)
+		if (c == 'o' || c == 'O') /* no generated code has one */
+			buf_addc(ret, '0');
+		else if (c < 0x80)
 			buf_addc(ret, text_ascii_lower((char)c));
 		else
 			buf_add(ret, form.data + i, (size_t)step);

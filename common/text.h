@@ -15,7 +15,8 @@
 bool text_utf8_valid(const void *p, size_t n); /* strict: no surrogates, no overlong forms, no NUL */
 /* Appends the NFKC form (Unicode 15 annex 15, libunistring). ERR_INVALID unless valid UTF-8. */
 enum err text_nfkc(const char *s, size_t n, struct buf *ret);
-/* A typed code: NFKC, then white space, hyphens and dots of every width dropped, letters folded to lower case (ASCII). */
+/* A typed code: NFKC, then white space, hyphens and dots of every width dropped, letters folded to lower case (ASCII),
+ * and an o taken for the zero that generated codes have. */
 enum err text_code(const char *s, size_t n, struct buf *ret);
 /* A typed initial password: as text_code; the alphabet is checked by who compares. */
 enum err text_initial(const char *s, size_t n, struct buf *ret);
