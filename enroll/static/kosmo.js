@@ -33,7 +33,6 @@
 		function show(yes) {
 			input.type = yes ? 'text' : 'password';
 			button.textContent = input.getAttribute(yes ? 'data-hide' : 'data-show');
-			button.setAttribute('aria-pressed', String(yes));
 		}
 		button.addEventListener('click', function () { show(input.type === 'password'); input.focus(); });
 		/* Browsers remember what was typed into text fields: hide it again before it leaves. */
