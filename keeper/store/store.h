@@ -1,6 +1,7 @@
-/* The domain's operations on the store: what programs may do with it, in their words. SQL is in store/sql.h, drivers are
- * behind store/db.h. A struct store belongs to one thread at a time. Every function returns ERR_BUSY when the database is
- * locked for longer than STORE_BUSY_MS, ERR_IO or ERR_CORRUPT when it fails: never "no row" for an error. */
+/* The domain's operations on the store: what programs may do with it, in their words. SQL is in store/sql.h, drivers
+ * are behind store/db.h. A struct store belongs to one thread at a time. Every function returns ERR_BUSY when the
+ * database is locked for longer than STORE_BUSY_MS, ERR_IO or ERR_CORRUPT when it fails: never "no row" for an error.
+ */
 #ifndef KOSMO_STORE_H
 #define KOSMO_STORE_H
 
@@ -8,8 +9,8 @@
 #include "keeper/password.h"
 #include "keeper/seal.h"
 
-#define STORE_SCHEMA 1
-#define STORE_BUSY_MS 2000
+#define STORE_SCHEMA	   1
+#define STORE_BUSY_MS	   2000
 #define AUTHENTICATORS_MAX 16
 
 struct store;
@@ -20,6 +21,9 @@ enum err store_create(const char *path, const struct seal *seal, struct errmsg *
 /* ERR_NOTFOUND, ERR_CORRUPT (not ours), ERR_DENIED (schema neither ours nor the neighbouring ones). */
 enum err store_open(const char *path, const struct seal *seal, struct store **ret, struct errmsg *m);
 void store_close(struct store *st);
+/* For a job of many rows (import, drop): more memory, fewer checkpoints, and a pause before each transaction, so that
+ * other processes' logins get their turn. Keep transactions at about 10 ms. */
+void store_bulk(struct store *st);
 
 /* One write transaction (BEGIN IMMEDIATE; within a process writers queue fairly). commit may fail: then nothing is done
  * and the transaction is over. rollback is always safe, also after commit. Functions marked [tx] need one. */
@@ -38,7 +42,7 @@ struct person {
 	enum role role;
 	bool disabled;
 	int64_t expires; /* seconds; 0: never */
-	char locale[8];  /* "ja", "en" or "" */
+	char locale[8];	 /* "ja", "en" or "" */
 	char name[NAME_MAX_BYTES + 1];
 	struct date birth; /* year 0: unknown */
 	char email[EMAIL_MAX + 1];
@@ -46,10 +50,11 @@ struct person {
 	char password[PASSWORD_HASH_MAX]; /* own password's hash, "" if none */
 	bool has_initial;
 	uint8_t initial[DIGEST_LEN];
-	int64_t initial_from;  /* when it was published (of a batch: the batch's time); its life counts from here */
-	bool initial_used;     /* wizard begun: it was typed once */
+	int64_t initial_from; /* when it was published (of a batch: the batch's time, whatever add was given); its life
+			       * counts from here */
+	bool initial_used;    /* wizard begun: it was typed once */
 	bool birth_confirmed;
-	int64_t terms;         /* the version accepted, 0 none */
+	int64_t terms;		 /* the version accepted, 0 none */
 	enum factor_kind method; /* chosen in the wizard */
 	int64_t created, last_login;
 	struct id batch; /* of the import that brought it; zero: none */
@@ -65,6 +70,8 @@ enum err store_person_by_email(struct store *st, const char *email, struct id *r
 enum err store_person_add(struct store *st, const struct person *p);
 /* [tx] Writes every column and the MAC anew. The caller has loaded p within this transaction. */
 enum err store_person_save(struct store *st, const struct person *p);
+/* [tx] Sets last_login alone: cheaper than a save. */
+enum err store_person_seen(struct store *st, const struct id *id, int64_t now);
 /* [tx] With everything that is theirs (audit rows stay). */
 enum err store_person_delete(struct store *st, const struct id *id);
 /* In order of login, after `after` ("" = from the start), up to max; includes the disabled, not the unpublished. */
@@ -72,8 +79,9 @@ enum err store_person_page(struct store *st, const char *after, struct person *r
 enum err store_person_count(struct store *st, int64_t *ret);
 
 /* ---- batches of an import (store/batch.c) ---- */
-enum err store_batch_new(struct store *st, struct id *ret);                        /* [tx] */
-enum err store_batch_publish(struct store *st, const struct id *batch, int64_t now); /* [tx] one row: all become visible at once */
+enum err store_batch_new(struct store *st, struct id *ret); /* [tx] */
+enum err store_batch_publish(struct store *st, const struct id *batch,
+			     int64_t now); /* [tx] one row: all become visible at once */
 /* Deletes up to max people of unpublished batches in one transaction of its own; *ret_left: more remain. */
 enum err store_batch_drop(struct store *st, size_t max, bool *ret_left, int64_t *ret_dropped);
 
@@ -92,7 +100,8 @@ struct authenticator {
 };
 void authenticator_wipe(struct authenticator *a, size_t n);
 
-enum err store_authenticators(struct store *st, const struct id *person, struct authenticator *ret, size_t max, size_t *ret_n);
+enum err store_authenticators(struct store *st, const struct id *person, struct authenticator *ret, size_t max,
+			      size_t *ret_n);
 /* [tx] All four re-MAC the person. ERR_TOOBIG over AUTHENTICATORS_MAX. */
 enum err store_authenticator_add(struct store *st, const struct authenticator *a);
 enum err store_authenticator_confirm(struct store *st, const struct id *person, const struct id *id, const char *name);
@@ -102,7 +111,8 @@ enum err store_authenticator_remove(struct store *st, const struct id *person, c
 enum err store_totp_consume(struct store *st, const struct id *id, uint64_t step, int64_t now);
 
 /* ---- recovery codes (store/recovery.c) ---- */
-enum err store_recovery_replace(struct store *st, const struct id *person, const char *const *codes, size_t n); /* [tx] canonical texts */
+enum err store_recovery_replace(struct store *st, const struct id *person, const char *const *codes,
+				size_t n); /* [tx] canonical texts */
 enum err store_recovery_left(struct store *st, const struct id *person, size_t *ret);
 /* [tx] ERR_DENIED if none of the unused ones matches (all are compared). */
 enum err store_recovery_consume(struct store *st, const struct id *person, const char *canonical, int64_t now);
@@ -113,9 +123,9 @@ struct code {
 	struct id id, person;
 	enum code_purpose purpose;
 	char address[EMAIL_MAX + 1]; /* sealed */
-	int pair;                    /* 10..99: the number that the first screen shows */
+	int pair;		     /* 10..99: the number that the first screen shows */
 	int64_t created, expires;
-	int tries; /* wrong ones so far */
+	int tries;	/* wrong ones so far */
 	struct id mail; /* outbox row, for the page's true words */
 };
 /* [tx] Replaces this person's unused code of the same purpose. code: six digits; link: the token's text or NULL. */
@@ -125,7 +135,8 @@ enum err store_code_live(struct store *st, const struct id *person, enum code_pu
 enum err store_code_by_link(struct store *st, const char *link, int64_t now, struct code *ret);
 /* [tx] Counts, checks, consumes: ERR_NONE = right and now used; ERR_DENIED = wrong (counted; caller must commit);
  * ERR_TOOBIG = five wrong already; ERR_NOTFOUND = none alive. */
-enum err store_code_try(struct store *st, const struct id *person, enum code_purpose p, const char *canonical, int64_t now);
+enum err store_code_try(struct store *st, const struct id *person, enum code_purpose p, const char *canonical,
+			int64_t now);
 /* [tx] The link's button: consumes it whole. */
 enum err store_code_consume(struct store *st, const struct id *id, int64_t now);
 /* [tx] A wrong pair number counts like a wrong code. */
@@ -138,18 +149,19 @@ struct session {
 	struct id person;
 	enum session_level level;
 	int64_t created, seen, expires; /* expires: absolute end */
-	int64_t stepped_up;             /* when a factor was last proven in it; 0 never */
-	bool guarded;                   /* the mailed code of an unfinished enrolment was typed in this session */
-	char agent[256], address[64];   /* sealed */
-	struct buf scratch;             /* sealed; what must survive a reload: recovery codes not yet acknowledged */
+	int64_t stepped_up;		/* when a factor was last proven in it; 0 never */
+	bool guarded;			/* the mailed code of an unfinished enrolment was typed in this session */
+	char agent[256], address[64];	/* sealed */
+	struct buf scratch;		/* sealed; what must survive a reload: recovery codes not yet acknowledged */
 };
 void session_clear(struct session *s);
 enum err store_session_add(struct store *st, const struct session *s); /* [tx] */
 /* ERR_NOTFOUND also when it is past expires or idle for longer than idle. */
-enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now, int64_t idle, struct session *ret);
+enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now, int64_t idle,
+			   struct session *ret);
 enum err store_session_save(struct store *st, const struct session *s); /* [tx] by digest */
 enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now); /* [tx] */
-enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_LEN]); /* [tx] */
+enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_LEN]);		     /* [tx] */
 /* [tx] All of a person's but `except` (NULL: all); half: only SESSION_HALF ones. */
 enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except, bool half);
 
@@ -160,14 +172,17 @@ struct mail {
 	enum mail_state state;
 	int64_t created, next_try, expires, sent;
 	int tries;
-	char reason[256]; /* the server's last words, when it did not take it */
+	char reason[256];	       /* the server's last words, when it did not take it */
 	char recipient[EMAIL_MAX + 1]; /* sealed with the message */
-	struct buf message;            /* RFC 5322 bytes, CRLF; wiped once sent or given up */
+	struct buf message;	       /* RFC 5322 bytes, CRLF; wiped once sent or given up */
 };
 void mail_clear(struct mail *m);
 enum err store_mail_put(struct store *st, const struct mail *m); /* [tx] */
-enum err store_mail_next(struct store *st, int64_t now, struct mail *ret); /* earliest due, waiting, with its message; ERR_NOTFOUND */
-enum err store_mail_settle(struct store *st, const struct mail *m); /* [tx] state, next_try, tries, reason; wipes the message unless waiting */
+enum err store_mail_next(struct store *st, int64_t now,
+			 struct mail *ret); /* earliest due, waiting, with its message; ERR_NOTFOUND */
+enum err
+store_mail_settle(struct store *st,
+		  const struct mail *m); /* [tx] state, next_try, tries, reason; wipes the message unless waiting */
 enum err store_mail_status(struct store *st, const struct id *id, struct mail *ret); /* without message */
 enum err store_mail_next_time(struct store *st, int64_t *ret); /* when the next one is due; ERR_NOTFOUND */
 
@@ -175,26 +190,32 @@ enum err store_mail_next_time(struct store *st, int64_t *ret); /* when the next 
 struct counter {
 	int64_t failures, not_before, seen;
 };
-enum err store_counter_get(struct store *st, const uint8_t key[static DIGEST_LEN], struct counter *ret); /* zeroes if none */
+enum err store_counter_get(struct store *st, const uint8_t key[static DIGEST_LEN],
+			   struct counter *ret); /* zeroes if none */
 enum err store_counter_set(struct store *st, const uint8_t key[static DIGEST_LEN], const struct counter *c); /* [tx] */
-enum err store_counter_clear(struct store *st, const uint8_t key[static DIGEST_LEN]); /* [tx] no write if there is none */
+enum err store_counter_clear(struct store *st,
+			     const uint8_t key[static DIGEST_LEN]); /* [tx] no write if there is none */
 
 /* ---- audit (store/audit.c) ---- */
 struct audit {
 	int64_t seq, time;
-	struct id person;      /* zero: nobody known */
-	const char *event;     /* "login.allow", "totp.replay", "import.publish", ... [a-z0-9._-] */
-	const char *door;      /* "web", "pam:sshd", "ctl" */
-	const char *address;   /* client, "" if none */
-	const char *detail;    /* no secret, no unknown name; sealed */
+	struct id person;    /* zero: nobody known */
+	const char *event;   /* "login.allow", "totp.replay", "import.publish", ... [a-z0-9._-] */
+	const char *door;    /* "web", "pam:sshd", "ctl" */
+	const char *address; /* client, "" if none */
+	const char *detail;  /* no secret, no unknown name; sealed */
 };
 /* [tx] Appends with the chain's next MAC = HMAC(previous MAC, all columns). */
 enum err store_audit(struct store *st, const struct audit *a);
 /* Newest first, before seq `before` (0: from the newest); person zero = all. Strings live until the next call. */
-enum err store_audit_page(struct store *st, const struct id *person, int64_t before, struct audit *ret, size_t max, size_t *ret_n);
+enum err store_audit_page(struct store *st, const struct id *person, int64_t before, struct audit *ret, size_t max,
+			  size_t *ret_n);
+/* Walks the whole chain. *ret_bad: the first seq that is missing or does not fit, 0 if the chain is whole. Rows cut off
+ * at the end do not show here: compare the newest seq with what was noted elsewhere. */
+enum err store_audit_check(struct store *st, int64_t *ret_bad);
 
-/* Deletes what is past its time (sessions, codes, counters of old, settled mails after 30 days), up to max rows each, in a
- * transaction of its own. */
+/* Deletes what is past its time (sessions, codes, counters of old, settled mails after 30 days), up to max rows each,
+ * in a transaction of its own. */
 enum err store_sweep(struct store *st, int64_t now, size_t max);
 
 #endif

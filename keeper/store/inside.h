@@ -1,0 +1,83 @@
+/* What the files of store/ share: running statements and reading rows. */
+#ifndef KOSMO_STORE_INSIDE_H
+#define KOSMO_STORE_INSIDE_H
+
+#include "keeper/store/db.h"
+#include "keeper/store/sql.h"
+#include "keeper/store/store.h"
+#include <string.h>
+
+struct audit_text;
+
+struct store {
+	const struct db_driver *drv;
+	struct db *db;
+	const struct seal *seal;
+	struct db_stmt *stmt[SQL__MAX]; /* prepared at first use, kept */
+	bool writing;			/* between begin and commit or rollback */
+	enum err failed;		/* a statement failed in this transaction: it cannot be committed */
+	struct buf plain, box, mac; /* scratch that keeps its blocks, so that a bulk job allocates nothing per row */
+	struct audit_text *texts;   /* what the last audit page points at */
+};
+
+#define V_NULL	     ((struct db_value){.type = DB_NULL})
+#define V_INT(x)     ((struct db_value){.type = DB_INT, .i = (int64_t)(x)})
+#define V_TEXT(s)    ((struct db_value){.type = DB_TEXT, .p = (s), .n = strlen(s)})
+#define V_BLOB(q, m) ((struct db_value){.type = DB_BLOB, .p = (q), .n = (m)})
+#define V_BUF(b)     V_BLOB((b)->data, (b)->len)
+#define V_ID(x)	     V_BLOB((x)->b, ID_LEN)
+#define V_ID0(x)     (id_zero(x) ? V_NULL : V_ID(x)) /* zero means none */
+/* The parameters of a statement: pointer and number. */
+#define ARGS(...)                                                                                                      \
+	(const struct db_value[]){__VA_ARGS__}, sizeof((struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
+
+bool id_zero(const struct id *id);
+
+/* A statement that is being stepped. Close it before the same one is opened again; close is safe after a failed open.
+ */
+struct query {
+	struct store *st;
+	struct db_stmt *s;
+	enum err e; /* set by DB_ERROR, and by a column that is not what it must be */
+};
+
+enum err query_open(struct query *q, struct store *st, enum sql id, const struct db_value *v, size_t n);
+enum db_step query_step(struct query *q);
+/* The first row: ERR_NOTFOUND if there is none. */
+enum err query_first(struct query *q, struct store *st, enum sql id, const struct db_value *v, size_t n);
+void query_close(struct query *q);
+
+/* Columns; of another type or length: q->e = ERR_CORRUPT and nothing is written. */
+int64_t query_int(struct query *q, int i);
+int64_t query_range(struct query *q, int i, int64_t min, int64_t max);
+void query_bytes(struct query *q, int i, void *ret, size_t n);
+void query_id(struct query *q, int i, struct id *ret);
+void query_id0(struct query *q, int i, struct id *ret); /* NULL: zero */
+void query_text(struct query *q, int i, char *ret, size_t cap);
+struct db_value query_blob(struct query *q, int i); /* type DB_NULL if it is NULL */
+
+/* Writes: ERR_INTERNAL outside a write transaction. *ret_changes (may be NULL): rows written. */
+enum err store_write(struct store *st, enum sql id, const struct db_value *v, size_t n, int64_t *ret_changes);
+/* As store_write, but ERR_NOTFOUND if no row was written. */
+enum err store_write_one(struct store *st, enum sql id, const struct db_value *v, size_t n);
+/* For a write that RETURNs: query_first, refused outside a write transaction. */
+enum err store_write_first(struct query *q, struct store *st, enum sql id, const struct db_value *v, size_t n);
+
+/* One snapshot for several selects; nothing within a write transaction. */
+enum err store_read_begin(struct store *st);
+void store_read_end(struct store *st);
+
+/* Sealed columns are lists of byte strings, each with its length (u16; the last one takes the rest). */
+void part_put(struct buf *b, const void *p, size_t n);
+/* The next part in p..end, as a C string; ERR_CORRUPT if cut, too long, or with a NUL inside. */
+enum err part_text(const uint8_t **p, const uint8_t *end, char *ret, size_t cap);
+
+/* The person's MAC, in person.c: check it, and make it anew after a change. */
+enum err person_verify(struct store *st, const struct id *id);
+enum err person_remac(struct store *st, const struct id *id);
+/* [tx] With everything that is theirs, published or not. */
+enum err person_erase(struct store *st, const struct id *id);
+
+void store_audit_forget(struct store *st);
+
+#endif

@@ -1,0 +1,97 @@
+#include "config.h"
+
+#include "keeper/store/migrate.h"
+#include "keeper/store/store.h"
+
+struct migration {
+	int version;
+	const char *sql[DB_DIALECT__MAX];
+};
+
+/* BYTEA, BIGINT and TEXT mean the same to all dialects (SQLite keeps the bytes of a BYTEA as they are). A clustered
+ * table is one tree with its rows in the key's order; only SQLite must be asked for that. */
+#define ALL(v, text)                                                                                                   \
+	{                                                                                                              \
+		v,                                                                                                     \
+		{                                                                                                      \
+			[DB_DIALECT_SQLITE] = text                                                                     \
+		}                                                                                                      \
+	}
+#define CLUSTERED(v, text)                                                                                             \
+	{                                                                                                              \
+		v,                                                                                                     \
+		{                                                                                                      \
+			[DB_DIALECT_SQLITE] = text " WITHOUT ROWID"                                                    \
+		}                                                                                                      \
+	}
+
+static const struct migration migrations[] = {
+    ALL(1, "CREATE TABLE schema_version (version BIGINT NOT NULL, key_check BYTEA NOT NULL)"),
+
+    CLUSTERED(1,
+	      "CREATE TABLE batch (id BYTEA NOT NULL PRIMARY KEY, created BIGINT NOT NULL, published BIGINT NOT NULL)"),
+
+    /* Not clustered: the rows are wide, and a tree of wide rows is deep. */
+    ALL(1, "CREATE TABLE person (id BYTEA NOT NULL PRIMARY KEY, login TEXT NOT NULL UNIQUE, role BIGINT NOT NULL, "
+	   "disabled BIGINT NOT NULL, expires BIGINT NOT NULL, locale TEXT NOT NULL, profile BYTEA NOT NULL, "
+	   "address BIGINT, email_verified BIGINT NOT NULL, password TEXT NOT NULL, initial BYTEA, "
+	   "initial_from BIGINT NOT NULL, initial_used BIGINT NOT NULL, birth_confirmed BIGINT NOT NULL, "
+	   "terms BIGINT NOT NULL, method BIGINT NOT NULL, created BIGINT NOT NULL, batch BYTEA, "
+	   "last_login BIGINT NOT NULL, mac BYTEA NOT NULL)"),
+    ALL(1, "CREATE INDEX person_address ON person (address) WHERE address IS NOT NULL"),
+    ALL(1, "CREATE INDEX person_batch ON person (batch) WHERE batch IS NOT NULL"),
+
+    CLUSTERED(1,
+	      "CREATE TABLE authenticator (person BYTEA NOT NULL, id BYTEA NOT NULL UNIQUE, kind BIGINT NOT NULL, "
+	      "confirmed BIGINT NOT NULL, algorithm BIGINT NOT NULL, digits BIGINT NOT NULL, period BIGINT NOT NULL, "
+	      "secret BYTEA NOT NULL, name BYTEA NOT NULL, last_step BIGINT NOT NULL, created BIGINT NOT NULL, "
+	      "last_used BIGINT NOT NULL, PRIMARY KEY (person, id))"),
+
+    CLUSTERED(1, "CREATE TABLE recovery (person BYTEA NOT NULL, id BYTEA NOT NULL, digest BYTEA NOT NULL, "
+		 "used BIGINT NOT NULL, PRIMARY KEY (person, id))"),
+
+    ALL(1, "CREATE TABLE code (id BYTEA NOT NULL PRIMARY KEY, person BYTEA NOT NULL, purpose BIGINT NOT NULL, "
+	   "digest BYTEA NOT NULL, link BYTEA UNIQUE, sealed BYTEA NOT NULL, pair BIGINT NOT NULL, "
+	   "created BIGINT NOT NULL, expires BIGINT NOT NULL, tries BIGINT NOT NULL, mail BYTEA, used BIGINT NOT NULL, "
+	   "UNIQUE (person, purpose))"),
+    ALL(1, "CREATE INDEX code_expires ON code (expires)"),
+
+    ALL(1, "CREATE TABLE session (digest BYTEA NOT NULL PRIMARY KEY, person BYTEA NOT NULL, level BIGINT NOT NULL, "
+	   "created BIGINT NOT NULL, seen BIGINT NOT NULL, expires BIGINT NOT NULL, stepped_up BIGINT NOT NULL, "
+	   "guarded BIGINT NOT NULL, sealed BYTEA NOT NULL)"),
+    ALL(1, "CREATE INDEX session_person ON session (person)"),
+    ALL(1, "CREATE INDEX session_expires ON session (expires)"),
+
+    ALL(1, "CREATE TABLE outbox (id BYTEA NOT NULL PRIMARY KEY, person BYTEA, state BIGINT NOT NULL, "
+	   "created BIGINT NOT NULL, next_try BIGINT NOT NULL, expires BIGINT NOT NULL, sent BIGINT NOT NULL, "
+	   "tries BIGINT NOT NULL, reason BYTEA, body BYTEA)"),
+    ALL(1, "CREATE INDEX outbox_due ON outbox (next_try) WHERE state = 1"),
+    ALL(1, "CREATE INDEX outbox_settled ON outbox (created) WHERE state > 1"),
+    ALL(1, "CREATE INDEX outbox_person ON outbox (person) WHERE person IS NOT NULL"),
+
+    CLUSTERED(1, "CREATE TABLE counter (key BYTEA NOT NULL PRIMARY KEY, failures BIGINT NOT NULL, "
+		 "not_before BIGINT NOT NULL, seen BIGINT NOT NULL)"),
+
+    ALL(1, "CREATE TABLE audit (seq INTEGER NOT NULL PRIMARY KEY, time BIGINT NOT NULL, person BYTEA, "
+	   "event TEXT NOT NULL, door TEXT NOT NULL, sealed BYTEA, mac BYTEA NOT NULL)"),
+    ALL(1, "CREATE INDEX audit_person ON audit (person, seq) WHERE person IS NOT NULL"),
+};
+
+enum err migrate_run(const struct db_driver *drv, struct db *db, int from)
+{
+	enum err e = ERR_NONE;
+
+	for (size_t i = 0; e == ERR_NONE && i < sizeof(migrations) / sizeof(migrations[0]); i++) {
+		const struct migration *m = &migrations[i];
+		struct db_stmt *s;
+
+		if (m->version <= from)
+			continue;
+		e = drv->prepare(db, m->sql[drv->dialect], &s);
+		if (e != ERR_NONE)
+			break;
+		(void)drv->step(s, &e);
+		drv->finish(s);
+	}
+	return e;
+}

@@ -1,0 +1,174 @@
+#include "config.h"
+
+#include "common/secret.h"
+#include "keeper/store/inside.h"
+
+/* The columns of SQL_MAIL_NEXT and SQL_MAIL_GET. */
+enum {
+	OUTBOX_ID,
+	OUTBOX_PERSON,
+	OUTBOX_STATE,
+	OUTBOX_CREATED,
+	OUTBOX_NEXT_TRY,
+	OUTBOX_EXPIRES,
+	OUTBOX_SENT,
+	OUTBOX_TRIES,
+	OUTBOX_REASON,
+	OUTBOX_BODY
+};
+
+void mail_clear(struct mail *m)
+{
+	buf_free(&m->message);
+	secret_wipe(m, sizeof(*m));
+}
+
+static struct seal_where where(const struct mail *m, const char *column)
+{
+	return (struct seal_where){.table = "outbox", .column = column, .row = m->id, .owner = m->person};
+}
+
+/* Servers like to quote the address in their reasons. Appends nothing for "". */
+static enum err seal_reason(struct store *st, const struct mail *m, struct buf *ret)
+{
+	struct seal_where w = where(m, "reason");
+
+	return m->reason[0] != '\0' ? seal_box(st->seal, &w, m->reason, strlen(m->reason), ret) : ERR_NONE;
+}
+
+enum err store_mail_put(struct store *st, const struct mail *m)
+{
+	AUTO_BUF reason = BUF_INIT;
+	struct seal_where w = where(m, "body");
+	enum err e;
+
+	if (!st->writing || id_zero(&m->id) || m->state != MAIL_WAITING)
+		return ERR_INTERNAL;
+	buf_wipe(&st->plain);
+	part_put(&st->plain, m->recipient, strlen(m->recipient));
+	buf_add(&st->plain, m->message.data, m->message.len);
+	if (st->plain.failed)
+		return ERR_NOMEM;
+	buf_wipe(&st->box);
+	e = seal_box(st->seal, &w, st->plain.data, st->plain.len, &st->box);
+	buf_wipe(&st->plain);
+	if (e == ERR_NONE)
+		e = seal_reason(st, m, &reason);
+	if (e != ERR_NONE)
+		return e;
+	return store_write(st, SQL_MAIL_PUT,
+			   ARGS(V_ID(&m->id), V_ID0(&m->person), V_INT(m->state), V_INT(m->created), V_INT(m->next_try),
+				V_INT(m->expires), V_INT(m->sent), V_INT(m->tries),
+				reason.len > 0 ? V_BUF(&reason) : V_NULL, V_BUF(&st->box)),
+			   NULL);
+}
+
+static enum err unseal_reason(struct store *st, struct mail *m, struct db_value box)
+{
+	struct seal_where w = where(m, "reason");
+	enum err e;
+
+	if (box.type == DB_NULL)
+		return ERR_NONE;
+	buf_wipe(&st->plain);
+	e = seal_unbox(st->seal, &w, box.p, box.n, &st->plain);
+	if (e != ERR_NONE)
+		return e;
+	if (st->plain.len >= sizeof(m->reason) || buf_str(&st->plain) == NULL)
+		return ERR_CORRUPT;
+	memcpy(m->reason, buf_str(&st->plain), st->plain.len + 1);
+	return ERR_NONE;
+}
+
+static enum err unseal_body(struct store *st, struct mail *m, struct db_value box)
+{
+	struct seal_where w = where(m, "body");
+	const uint8_t *at, *end;
+	enum err e;
+
+	buf_wipe(&st->plain);
+	e = seal_unbox(st->seal, &w, box.p, box.n, &st->plain);
+	if (e != ERR_NONE)
+		return e;
+	at = st->plain.data;
+	end = at + st->plain.len;
+	e = part_text(&at, end, m->recipient, sizeof(m->recipient));
+	if (e != ERR_NONE)
+		return e;
+	buf_add(&m->message, at, (size_t)(end - at));
+	buf_wipe(&st->plain);
+	return m->message.failed ? ERR_NOMEM : ERR_NONE;
+}
+
+static enum err load(struct query *q, bool body, struct mail *ret)
+{
+	struct mail m = {.tries = 0};
+	enum err e;
+
+	query_id(q, OUTBOX_ID, &m.id);
+	query_id0(q, OUTBOX_PERSON, &m.person);
+	m.state = (enum mail_state)query_range(q, OUTBOX_STATE, MAIL_WAITING, MAIL_EXPIRED);
+	m.created = query_int(q, OUTBOX_CREATED);
+	m.next_try = query_int(q, OUTBOX_NEXT_TRY);
+	m.expires = query_int(q, OUTBOX_EXPIRES);
+	m.sent = query_int(q, OUTBOX_SENT);
+	m.tries = (int)query_range(q, OUTBOX_TRIES, 0, INT32_MAX);
+	e = q->e == ERR_NONE ? unseal_reason(q->st, &m, query_blob(q, OUTBOX_REASON)) : q->e;
+	if (e == ERR_NONE && body)
+		e = unseal_body(q->st, &m, query_blob(q, OUTBOX_BODY));
+	if (e == ERR_NONE)
+		*ret = m;
+	else
+		mail_clear(&m);
+	return e;
+}
+
+enum err store_mail_next(struct store *st, int64_t now, struct mail *ret)
+{
+	struct query q;
+	enum err e = query_first(&q, st, SQL_MAIL_NEXT, ARGS(V_INT(now)));
+
+	if (e == ERR_NONE)
+		e = load(&q, true, ret);
+	query_close(&q);
+	return e;
+}
+
+enum err store_mail_status(struct store *st, const struct id *id, struct mail *ret)
+{
+	struct query q;
+	enum err e = query_first(&q, st, SQL_MAIL_GET, ARGS(V_ID(id)));
+
+	if (e == ERR_NONE)
+		e = load(&q, false, ret);
+	query_close(&q);
+	return e;
+}
+
+enum err store_mail_settle(struct store *st, const struct mail *m)
+{
+	AUTO_BUF reason = BUF_INIT;
+	enum err e = seal_reason(st, m, &reason);
+
+	if (e != ERR_NONE)
+		return e;
+	return store_write_one(st, SQL_MAIL_SETTLE,
+			       ARGS(V_INT(m->state), V_INT(m->next_try), V_INT(m->sent), V_INT(m->tries),
+				    reason.len > 0 ? V_BUF(&reason) : V_NULL, V_ID(&m->id)));
+}
+
+enum err store_mail_next_time(struct store *st, int64_t *ret)
+{
+	struct query q;
+	enum err e = query_first(&q, st, SQL_MAIL_NEXT_TIME, NULL, 0);
+
+	if (e == ERR_NONE) {
+		int64_t t = query_int(&q, 0);
+
+		e = q.e;
+		if (e == ERR_NONE)
+			*ret = t;
+	}
+	query_close(&q);
+	return e;
+}

@@ -1,0 +1,157 @@
+#include "config.h"
+
+#include "common/secret.h"
+#include "keeper/store/inside.h"
+
+/* The columns of SQL_SESSION_GET. */
+enum {
+	SESSION_PERSON,
+	SESSION_LEVEL,
+	SESSION_CREATED,
+	SESSION_SEEN,
+	SESSION_EXPIRES,
+	SESSION_STEPPED_UP,
+	SESSION_GUARDED,
+	SESSION_SEALED
+};
+
+#define EXTRA_LEN (DIGEST_LEN + 2 + 3 * 8)
+
+void session_clear(struct session *s)
+{
+	buf_free(&s->scratch);
+	secret_wipe(s, sizeof(*s));
+}
+
+static uint8_t *put_u64(uint8_t *p, int64_t v)
+{
+	for (int i = 7; i >= 0; i--)
+		*p++ = (uint8_t)((uint64_t)v >> (8 * i));
+	return p;
+}
+
+/* All that the session is worth is under the tag: nobody who only writes rows can raise a level or lengthen a life. */
+static struct seal_where where(const struct session *s, uint8_t extra[static EXTRA_LEN])
+{
+	struct seal_where w = {
+	    .table = "session", .column = "sealed", .owner = s->person, .extra = extra, .extra_len = EXTRA_LEN};
+	uint8_t *p = extra;
+
+	memcpy(w.row.b, s->digest, ID_LEN);
+	memcpy(p, s->digest, DIGEST_LEN);
+	p += DIGEST_LEN;
+	*p++ = (uint8_t)s->level;
+	*p++ = s->guarded;
+	p = put_u64(p, s->created);
+	p = put_u64(p, s->expires);
+	(void)put_u64(p, s->stepped_up);
+	return w;
+}
+
+/* Into st->box. */
+static enum err seal(struct store *st, const struct session *s)
+{
+	uint8_t extra[EXTRA_LEN];
+	struct seal_where w = where(s, extra);
+
+	buf_wipe(&st->plain);
+	part_put(&st->plain, s->agent, strlen(s->agent));
+	part_put(&st->plain, s->address, strlen(s->address));
+	buf_add(&st->plain, s->scratch.data, s->scratch.len);
+	if (st->plain.failed)
+		return ERR_NOMEM;
+	buf_wipe(&st->box);
+	return seal_box(st->seal, &w, st->plain.data, st->plain.len, &st->box);
+}
+
+static enum err unseal(struct store *st, struct session *s, struct db_value box)
+{
+	uint8_t extra[EXTRA_LEN];
+	struct seal_where w = where(s, extra);
+	const uint8_t *at, *end;
+	enum err e;
+
+	buf_wipe(&st->plain);
+	e = seal_unbox(st->seal, &w, box.p, box.n, &st->plain);
+	if (e != ERR_NONE)
+		return e;
+	at = st->plain.data;
+	end = at + st->plain.len;
+	e = part_text(&at, end, s->agent, sizeof(s->agent));
+	if (e == ERR_NONE)
+		e = part_text(&at, end, s->address, sizeof(s->address));
+	if (e != ERR_NONE)
+		return e;
+	buf_add(&s->scratch, at, (size_t)(end - at));
+	buf_wipe(&st->plain);
+	return s->scratch.failed ? ERR_NOMEM : ERR_NONE;
+}
+
+enum err store_session_add(struct store *st, const struct session *s)
+{
+	enum err e = seal(st, s);
+
+	if (e != ERR_NONE)
+		return e;
+	return store_write(st, SQL_SESSION_ADD,
+			   ARGS(V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person), V_INT(s->level), V_INT(s->created),
+				V_INT(s->seen), V_INT(s->expires), V_INT(s->stepped_up), V_INT(s->guarded),
+				V_BUF(&st->box)),
+			   NULL);
+}
+
+enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now, int64_t idle,
+			   struct session *ret)
+{
+	struct session s = {.level = SESSION_HALF};
+	struct query q;
+	enum err e =
+	    query_first(&q, st, SQL_SESSION_GET, ARGS(V_BLOB(digest, DIGEST_LEN), V_INT(now), V_INT(now - idle)));
+
+	if (e == ERR_NONE) {
+		memcpy(s.digest, digest, DIGEST_LEN);
+		query_id(&q, SESSION_PERSON, &s.person);
+		s.level = (enum session_level)query_range(&q, SESSION_LEVEL, SESSION_HALF, SESSION_FULL);
+		s.created = query_int(&q, SESSION_CREATED);
+		s.seen = query_int(&q, SESSION_SEEN);
+		s.expires = query_int(&q, SESSION_EXPIRES);
+		s.stepped_up = query_int(&q, SESSION_STEPPED_UP);
+		s.guarded = query_range(&q, SESSION_GUARDED, 0, 1) == 1;
+		e = q.e == ERR_NONE ? unseal(st, &s, query_blob(&q, SESSION_SEALED)) : q.e;
+	}
+	query_close(&q);
+	if (e == ERR_NONE)
+		*ret = s; /* scratch goes along */
+	else
+		session_clear(&s);
+	return e;
+}
+
+enum err store_session_save(struct store *st, const struct session *s)
+{
+	enum err e = seal(st, s);
+
+	if (e != ERR_NONE)
+		return e;
+	return store_write_one(st, SQL_SESSION_SAVE,
+			       ARGS(V_INT(s->level), V_INT(s->created), V_INT(s->seen), V_INT(s->expires),
+				    V_INT(s->stepped_up), V_INT(s->guarded), V_BUF(&st->box),
+				    V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person)));
+}
+
+enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now)
+{
+	return store_write_one(st, SQL_SESSION_SEEN, ARGS(V_INT(now), V_BLOB(digest, DIGEST_LEN)));
+}
+
+enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_LEN])
+{
+	return store_write(st, SQL_SESSION_END, ARGS(V_BLOB(digest, DIGEST_LEN)), NULL);
+}
+
+enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except, bool half)
+{
+	struct db_value stays = except != NULL ? V_BLOB(except, DIGEST_LEN) : V_BLOB(NULL, 0); /* empty: nobody's */
+
+	return store_write(st, SQL_SESSION_END_ALL, ARGS(V_ID(person), stays, V_INT(half ? SESSION_HALF : 0)), NULL);
+}

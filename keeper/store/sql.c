@@ -1,0 +1,125 @@
+#include "config.h"
+
+#include "keeper/store/sql.h"
+
+/* In the order of enum person_column (person.c). */
+#define PERSON                                                                                                         \
+	"p.id, p.login, p.role, p.disabled, p.expires, p.locale, p.profile, p.address, p.email_verified, p.password, " \
+	"p.initial, p.initial_from, p.initial_used, p.birth_confirmed, p.terms, p.method, p.created, p.batch, "        \
+	"p.last_login, p.mac, b.published FROM person p LEFT JOIN batch b ON b.id = p.batch "
+#define PUBLISHED "(p.batch IS NULL OR b.published > 0) "
+
+#define CODE  "id, person, purpose, digest, link, sealed, pair, created, expires, tries, mail FROM code "
+#define MAIL  "id, person, state, created, next_try, expires, sent, tries, reason, body FROM outbox "
+#define AUDIT "a.seq, a.time, a.person, a.event, a.door, a.sealed, a.mac FROM audit a "
+
+const char *const sql_text[SQL__MAX] = {
+    [SQL_SCHEMA_GET] = "SELECT version, key_check FROM schema_version",
+    [SQL_SCHEMA_SET] = "INSERT INTO schema_version (version, key_check) VALUES ($1, $2)",
+
+    [SQL_PERSON_BY_LOGIN] = "SELECT " PERSON "WHERE p.login = $1 AND " PUBLISHED,
+    [SQL_PERSON_BY_ID] = "SELECT " PERSON "WHERE p.id = $1 AND " PUBLISHED,
+    [SQL_PERSON_ROW] = "SELECT " PERSON "WHERE p.id = $1",
+    [SQL_PERSON_BY_ADDRESS] = "SELECT " PERSON "WHERE p.address = $1 AND " PUBLISHED "ORDER BY p.id",
+    [SQL_PERSON_PAGE] = "SELECT " PERSON "WHERE p.login > $1 AND " PUBLISHED "ORDER BY p.login LIMIT $2",
+    [SQL_PERSON_ALL] = "SELECT count(*) FROM person",
+    [SQL_PERSON_HIDDEN] = "SELECT count(*) FROM batch b JOIN person p ON p.batch = b.id WHERE b.published = 0",
+    [SQL_PERSON_ADD] =
+	"INSERT INTO person (id, login, role, disabled, expires, locale, profile, address, email_verified, password, "
+	"initial, initial_from, initial_used, birth_confirmed, terms, method, created, batch, last_login, mac) VALUES "
+	"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
+	"ON CONFLICT (login) DO NOTHING",
+    [SQL_PERSON_SAVE] =
+	"UPDATE person SET login = $1, role = $2, disabled = $3, expires = $4, locale = $5, profile = $6, "
+	"address = $7, email_verified = $8, password = $9, initial = $10, initial_from = $11, initial_used = $12, "
+	"birth_confirmed = $13, terms = $14, method = $15, created = $16, batch = $17, last_login = $18, mac = $19 "
+	"WHERE id = $20",
+    [SQL_PERSON_MAC] = "UPDATE person SET mac = $1 WHERE id = $2",
+    [SQL_PERSON_SEEN] = "UPDATE person SET last_login = $1 WHERE id = $2",
+    [SQL_PERSON_DELETE] = "DELETE FROM person WHERE id = $1",
+
+    [SQL_BATCH_NEW] = "INSERT INTO batch (id, created, published) VALUES ($1, $2, 0)",
+    [SQL_BATCH_PUBLISH] = "UPDATE batch SET published = $1 WHERE id = $2 AND published = 0",
+    [SQL_BATCH_STALE] = "SELECT id FROM batch WHERE published = 0 ORDER BY id LIMIT 1",
+    [SQL_BATCH_PEOPLE] = "SELECT id FROM person WHERE batch = $1 LIMIT $2",
+    [SQL_BATCH_DELETE] = "DELETE FROM batch WHERE id = $1 AND published = 0",
+
+    [SQL_AUTHENTICATORS] = "SELECT id, kind, confirmed, algorithm, digits, period, secret, name, last_step, created, "
+			   "last_used FROM authenticator WHERE person = $1 ORDER BY id LIMIT $2",
+    [SQL_AUTHENTICATOR_GET] =
+	"SELECT id, kind, confirmed, algorithm, digits, period, secret, name, last_step, created, "
+	"last_used FROM authenticator WHERE person = $1 AND id = $2",
+    [SQL_AUTHENTICATOR_ADD] =
+	"INSERT INTO authenticator (person, id, kind, confirmed, algorithm, digits, period, secret, "
+	"name, last_step, created, last_used) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    [SQL_AUTHENTICATOR_CONFIRM] = "UPDATE authenticator SET confirmed = 1, secret = $1, name = $2 "
+				  "WHERE person = $3 AND id = $4",
+    [SQL_AUTHENTICATOR_RENAME] = "UPDATE authenticator SET name = $1 WHERE person = $2 AND id = $3",
+    [SQL_AUTHENTICATOR_REMOVE] = "DELETE FROM authenticator WHERE person = $1 AND id = $2",
+    [SQL_AUTHENTICATOR_DELETE_ALL] = "DELETE FROM authenticator WHERE person = $1",
+    [SQL_TOTP_CONSUME] = "UPDATE authenticator SET last_step = $1, last_used = $2 "
+			 "WHERE id = $3 AND last_step < $1 RETURNING last_step",
+
+    [SQL_RECOVERY_LIST] = "SELECT id, digest FROM recovery WHERE person = $1 AND used = 0 ORDER BY id",
+    [SQL_RECOVERY_LEFT] = "SELECT count(*) FROM recovery WHERE person = $1 AND used = 0",
+    [SQL_RECOVERY_ADD] = "INSERT INTO recovery (person, id, digest, used) VALUES ($1, $2, $3, 0)",
+    [SQL_RECOVERY_CONSUME] = "UPDATE recovery SET used = $1 WHERE person = $2 AND id = $3 AND used = 0 RETURNING used",
+    [SQL_RECOVERY_DELETE_ALL] = "DELETE FROM recovery WHERE person = $1",
+
+    [SQL_CODE_CLEAR] = "DELETE FROM code WHERE person = $1 AND purpose = $2",
+    [SQL_CODE_ADD] =
+	"INSERT INTO code (id, person, purpose, digest, link, sealed, pair, created, expires, tries, mail, "
+	"used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+    [SQL_CODE_LIVE] = "SELECT " CODE "WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3",
+    [SQL_CODE_BY_LINK] = "SELECT " CODE "WHERE link = $1 AND used = 0 AND expires > $2",
+    [SQL_CODE_TRY] =
+	"UPDATE code SET tries = tries + 1 WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3 "
+	"AND tries < $4 RETURNING id, digest",
+    [SQL_CODE_CONSUME] = "UPDATE code SET used = 1 WHERE id = $1 AND used = 0 AND expires > $2 RETURNING id",
+    [SQL_CODE_MISS] = "UPDATE code SET tries = tries + 1 WHERE id = $1 AND used = 0",
+    [SQL_CODE_DELETE_ALL] = "DELETE FROM code WHERE person = $1",
+
+    [SQL_SESSION_ADD] =
+	"INSERT INTO session (digest, person, level, created, seen, expires, stepped_up, guarded, sealed) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    [SQL_SESSION_GET] = "SELECT person, level, created, seen, expires, stepped_up, guarded, sealed FROM session "
+			"WHERE digest = $1 AND expires > $2 AND seen > $3",
+    [SQL_SESSION_SAVE] = "UPDATE session SET level = $1, created = $2, seen = $3, expires = $4, stepped_up = $5, "
+			 "guarded = $6, sealed = $7 WHERE digest = $8 AND person = $9",
+    [SQL_SESSION_SEEN] = "UPDATE session SET seen = $1 WHERE digest = $2",
+    [SQL_SESSION_END] = "DELETE FROM session WHERE digest = $1",
+    /* $2: the one that stays; $3: the only level that goes, or 0 for all. */
+    [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE person = $1 AND digest <> $2 AND ($3 = 0 OR level = $3)",
+
+    [SQL_MAIL_PUT] = "INSERT INTO outbox (id, person, state, created, next_try, expires, sent, tries, reason, body) "
+		     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    [SQL_MAIL_NEXT] = "SELECT " MAIL "WHERE state = 1 AND next_try <= $1 ORDER BY next_try LIMIT 1",
+    [SQL_MAIL_NEXT_TIME] = "SELECT next_try FROM outbox WHERE state = 1 ORDER BY next_try LIMIT 1",
+    [SQL_MAIL_GET] = "SELECT " MAIL "WHERE id = $1",
+    [SQL_MAIL_SETTLE] = "UPDATE outbox SET state = $1, next_try = $2, sent = $3, tries = $4, reason = $5, "
+			"body = CASE WHEN $1 = 1 THEN body ELSE NULL END WHERE id = $6",
+    [SQL_MAIL_DELETE_ALL] = "DELETE FROM outbox WHERE person = $1",
+
+    [SQL_COUNTER_GET] = "SELECT failures, not_before, seen FROM counter WHERE key = $1",
+    [SQL_COUNTER_SET] =
+	"INSERT INTO counter (key, failures, not_before, seen) VALUES ($1, $2, $3, $4) ON CONFLICT (key) "
+	"DO UPDATE SET failures = $2, not_before = $3, seen = $4",
+    [SQL_COUNTER_CLEAR] = "DELETE FROM counter WHERE key = $1",
+
+    [SQL_AUDIT_HEAD] = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1",
+    [SQL_AUDIT_ADD] = "INSERT INTO audit (seq, time, person, event, door, sealed, mac) "
+		      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [SQL_AUDIT_PAGE] = "SELECT " AUDIT "WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2",
+    [SQL_AUDIT_PAGE_PERSON] = "SELECT " AUDIT "WHERE a.person = $1 AND a.seq < $2 ORDER BY a.seq DESC LIMIT $3",
+    [SQL_AUDIT_WALK] = "SELECT " AUDIT "WHERE a.seq > $1 ORDER BY a.seq LIMIT $2",
+
+    [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "
+			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    [SQL_SWEEP_CODES] = "DELETE FROM code WHERE id IN "
+			"(SELECT id FROM code WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    [SQL_SWEEP_COUNTERS] = "DELETE FROM counter WHERE key IN "
+			   "(SELECT key FROM counter WHERE seen <= $1 AND not_before <= $2 LIMIT $3)",
+    [SQL_SWEEP_MAILS] = "DELETE FROM outbox WHERE id IN "
+			"(SELECT id FROM outbox WHERE state > 1 AND created <= $1 ORDER BY created LIMIT $2)",
+};

@@ -1,0 +1,389 @@
+#include "config.h"
+
+#include "common/clock.h"
+#include "keeper/store/inside.h"
+#include "keeper/store/migrate.h"
+#include "keeper/store/turn.h"
+#include <stdlib.h>
+
+static const struct seal_where key_check = {.table = "schema_version", .column = "key_check"};
+static const char key_check_text[] = "kosmo store";
+
+bool id_zero(const struct id *id)
+{
+	static const struct id zero;
+
+	return memcmp(id->b, zero.b, ID_LEN) == 0;
+}
+
+/* ---- statements ---- */
+
+/* Within a transaction an error is final: whatever was done before must not be committed without it. */
+static enum err failed(struct store *st, enum err e)
+{
+	if (st->writing && st->failed == ERR_NONE)
+		st->failed = e;
+	return e;
+}
+
+enum err query_open(struct query *q, struct store *st, enum sql id, const struct db_value *v, size_t n)
+{
+	enum err e = ERR_NONE;
+
+	*q = (struct query){.st = st};
+	if (st->stmt[id] == NULL)
+		e = st->drv->prepare(st->db, sql_text[id], &st->stmt[id]);
+	if (e == ERR_NONE) {
+		q->s = st->stmt[id];
+		e = st->drv->bind(q->s, v, n);
+	}
+	if (e != ERR_NONE) {
+		query_close(q);
+		q->e = failed(st, e);
+	}
+	return e;
+}
+
+enum db_step query_step(struct query *q)
+{
+	enum db_step step = q->st->drv->step(q->s, &q->e);
+
+	if (step == DB_ERROR)
+		(void)failed(q->st, q->e);
+	return step;
+}
+
+enum err query_first(struct query *q, struct store *st, enum sql id, const struct db_value *v, size_t n)
+{
+	enum err e = query_open(q, st, id, v, n);
+
+	if (e != ERR_NONE)
+		return e;
+	switch (query_step(q)) {
+	case DB_ROW:
+		return ERR_NONE;
+	case DB_DONE:
+		return ERR_NOTFOUND;
+	case DB_ERROR:
+		break;
+	}
+	return q->e;
+}
+
+void query_close(struct query *q)
+{
+	if (q->s != NULL)
+		q->st->drv->reset(q->s);
+	q->s = NULL;
+}
+
+static struct db_value column(struct query *q, int i, enum db_type want)
+{
+	struct db_value v = q->st->drv->column(q->s, i);
+
+	if (v.type != want && q->e == ERR_NONE)
+		q->e = ERR_CORRUPT;
+	return v;
+}
+
+int64_t query_int(struct query *q, int i)
+{
+	return column(q, i, DB_INT).i;
+}
+
+int64_t query_range(struct query *q, int i, int64_t min, int64_t max)
+{
+	int64_t v = query_int(q, i);
+
+	if (v >= min && v <= max)
+		return v;
+	q->e = q->e == ERR_NONE ? ERR_CORRUPT : q->e;
+	return min;
+}
+
+void query_bytes(struct query *q, int i, void *ret, size_t n)
+{
+	struct db_value v = column(q, i, DB_BLOB);
+
+	if (v.type == DB_BLOB && v.n == n)
+		memcpy(ret, v.p, n);
+	else if (q->e == ERR_NONE)
+		q->e = ERR_CORRUPT;
+}
+
+void query_id(struct query *q, int i, struct id *ret)
+{
+	query_bytes(q, i, ret->b, ID_LEN);
+}
+
+void query_id0(struct query *q, int i, struct id *ret)
+{
+	if (q->st->drv->column(q->s, i).type == DB_NULL)
+		*ret = (struct id){0};
+	else
+		query_id(q, i, ret);
+}
+
+void query_text(struct query *q, int i, char *ret, size_t cap)
+{
+	struct db_value v = column(q, i, DB_TEXT);
+
+	if (v.type == DB_TEXT && v.n < cap && (v.n == 0 || memchr(v.p, '\0', v.n) == NULL)) {
+		if (v.n > 0)
+			memcpy(ret, v.p, v.n);
+		ret[v.n] = '\0';
+	} else if (q->e == ERR_NONE) {
+		q->e = ERR_CORRUPT;
+	}
+}
+
+struct db_value query_blob(struct query *q, int i)
+{
+	struct db_value v = q->st->drv->column(q->s, i);
+
+	if (v.type != DB_BLOB && v.type != DB_NULL && q->e == ERR_NONE)
+		q->e = ERR_CORRUPT;
+	return v.type == DB_BLOB ? v : V_NULL;
+}
+
+enum err store_write_first(struct query *q, struct store *st, enum sql id, const struct db_value *v, size_t n)
+{
+	*q = (struct query){.st = st, .e = ERR_INTERNAL};
+	return st->writing ? query_first(q, st, id, v, n) : ERR_INTERNAL;
+}
+
+enum err store_write(struct store *st, enum sql id, const struct db_value *v, size_t n, int64_t *ret_changes)
+{
+	struct query q;
+	enum err e = store_write_first(&q, st, id, v, n);
+
+	if (e == ERR_NOTFOUND) /* no row comes back, as it must be */
+		e = ERR_NONE;
+	if (e == ERR_NONE && ret_changes != NULL)
+		*ret_changes = st->drv->changes(st->db);
+	query_close(&q);
+	return e;
+}
+
+enum err store_write_one(struct store *st, enum sql id, const struct db_value *v, size_t n)
+{
+	int64_t changes = 0;
+	enum err e = store_write(st, id, v, n, &changes);
+
+	return e == ERR_NONE && changes == 0 ? ERR_NOTFOUND : e;
+}
+
+/* ---- parts of a sealed column ---- */
+
+void part_put(struct buf *b, const void *p, size_t n)
+{
+	if (n > UINT16_MAX)
+		b->failed = true;
+	buf_add_u16(b, (uint16_t)n);
+	buf_add(b, p, n);
+}
+
+enum err part_text(const uint8_t **p, const uint8_t *end, char *ret, size_t cap)
+{
+	size_t n;
+
+	if (end - *p < 2)
+		return ERR_CORRUPT;
+	n = (size_t)(*p)[0] << 8 | (*p)[1];
+	if ((size_t)(end - *p) - 2 < n || n >= cap || memchr(*p + 2, '\0', n) != NULL)
+		return ERR_CORRUPT;
+	memcpy(ret, *p + 2, n);
+	ret[n] = '\0';
+	*p += 2 + n;
+	return ERR_NONE;
+}
+
+/* ---- transactions ---- */
+
+enum err store_begin(struct store *st)
+{
+	int64_t deadline = clock_mono_ms() + STORE_BUSY_MS;
+	enum err e;
+
+	if (st->writing)
+		return ERR_INTERNAL;
+	e = turn_take(deadline);
+	if (e != ERR_NONE)
+		return e;
+	e = st->drv->begin(st->db, DB_TX_WRITE, deadline);
+	if (e != ERR_NONE) {
+		st->drv->rollback(st->db);
+		turn_give();
+		return e;
+	}
+	st->writing = true;
+	st->failed = ERR_NONE;
+	return ERR_NONE;
+}
+
+enum err store_commit(struct store *st)
+{
+	enum err e = st->failed;
+
+	if (!st->writing)
+		return ERR_INTERNAL;
+	if (e == ERR_NONE)
+		e = st->drv->commit(st->db);
+	else
+		st->drv->rollback(st->db);
+	st->writing = false;
+	turn_give();
+	st->drv->tidy(st->db, false);
+	return e;
+}
+
+void store_rollback(struct store *st)
+{
+	if (!st->writing)
+		return;
+	st->drv->rollback(st->db);
+	st->writing = false;
+	turn_give();
+}
+
+enum err store_read_begin(struct store *st)
+{
+	return st->writing ? ERR_NONE : st->drv->begin(st->db, DB_TX_READ, clock_mono_ms() + STORE_BUSY_MS);
+}
+
+void store_read_end(struct store *st)
+{
+	if (!st->writing)
+		st->drv->rollback(st->db); /* nothing was written: the cheapest end that cannot fail */
+}
+
+/* ---- creating, opening ---- */
+
+static struct store *store_new(const struct seal *seal)
+{
+	struct store *st = calloc(1, sizeof(*st));
+
+	if (st != NULL) {
+		st->drv = &db_sqlite;
+		st->seal = seal;
+	}
+	return st;
+}
+
+static void statements_finish(struct store *st)
+{
+	for (int i = 0; i < SQL__MAX; i++) {
+		st->drv->finish(st->stmt[i]);
+		st->stmt[i] = NULL;
+	}
+}
+
+void store_close(struct store *st)
+{
+	if (st == NULL)
+		return;
+	store_rollback(st);
+	store_audit_forget(st);
+	statements_finish(st);
+	st->drv->close(st->db);
+	buf_free(&st->plain);
+	buf_free(&st->box);
+	buf_free(&st->mac);
+	free(st);
+}
+
+static enum err write_schema(struct store *st)
+{
+	AUTO_BUF box = BUF_INIT;
+	enum err e = store_begin(st);
+
+	if (e == ERR_NONE)
+		e = migrate_run(st->drv, st->db, 0);
+	if (e == ERR_NONE)
+		e = seal_box(st->seal, &key_check, key_check_text, sizeof(key_check_text), &box);
+	if (e == ERR_NONE)
+		e = store_write(st, SQL_SCHEMA_SET, ARGS(V_INT(STORE_SCHEMA), V_BUF(&box)), NULL);
+	if (e == ERR_NONE)
+		e = store_commit(st);
+	store_rollback(st);
+	return e;
+}
+
+enum err store_create(const char *path, const struct seal *seal, struct errmsg *m)
+{
+	struct store *st = store_new(seal);
+	enum err e;
+
+	if (st == NULL)
+		return err_set(m, ERR_NOMEM, "out of memory");
+	e = st->drv->create(path, &st->db, m);
+	if (e == ERR_NONE) {
+		e = write_schema(st);
+		statements_finish(st);
+		if (e == ERR_NONE) {
+			e = st->drv->keep(st->db, path, m);
+		} else {
+			st->drv->drop(st->db, path);
+			(void)err_set(m, e, "%s: cannot make the store: %s", path, err_text(e));
+		}
+		st->db = NULL;
+	}
+	store_close(st);
+	return e;
+}
+
+static enum err check_schema(struct store *st, const char *path, struct errmsg *m)
+{
+	struct query q;
+	int64_t version = 0;
+	enum err e = query_first(&q, st, SQL_SCHEMA_GET, NULL, 0);
+
+	if (e == ERR_NONE) {
+		struct db_value box = query_blob(&q, 1);
+
+		version = query_int(&q, 0);
+		e = q.e;
+		buf_wipe(&st->plain);
+		if (e == ERR_NONE && seal_unbox(st->seal, &key_check, box.p, box.n, &st->plain) != ERR_NONE) {
+			query_close(&q);
+			return err_set(m, ERR_CORRUPT, "%s: was made with another key", path);
+		}
+	}
+	query_close(&q);
+	if (e == ERR_NOTFOUND || e == ERR_CORRUPT)
+		return err_set(m, ERR_CORRUPT, "%s: not a store of this program, or damaged", path);
+	if (e != ERR_NONE)
+		return err_set(m, e, "%s: %s", path, err_text(e));
+	if (version < STORE_SCHEMA - 1 || version < 1)
+		return err_set(m, ERR_DENIED,
+			       "%s: has schema %lld, this program needs %d: run `kosmoctl store upgrade`", path,
+			       (long long)version, STORE_SCHEMA);
+	if (version > STORE_SCHEMA + 1)
+		return err_set(m, ERR_DENIED,
+			       "%s: has schema %lld, this program knows %d: a newer version's `kosmoctl store upgrade` "
+			       "has changed it, install that version here too",
+			       path, (long long)version, STORE_SCHEMA);
+	return ERR_NONE;
+}
+
+enum err store_open(const char *path, const struct seal *seal, struct store **ret, struct errmsg *m)
+{
+	struct store *st = store_new(seal);
+	enum err e;
+
+	if (st == NULL)
+		return err_set(m, ERR_NOMEM, "out of memory");
+	e = st->drv->open(path, &st->db, m);
+	if (e == ERR_NONE)
+		e = check_schema(st, path, m);
+	if (e == ERR_NONE)
+		*ret = st;
+	else
+		store_close(st);
+	return e;
+}
+
+void store_bulk(struct store *st)
+{
+	st->drv->bulk(st->db);
+}
