@@ -1,0 +1,21 @@
+/* Everything that is sent back: pages, pictures, redirects, files, with the headers that each carries. */
+#ifndef KOSMO_ENROLL_ANSWER_H
+#define KOSMO_ENROLL_ANSWER_H
+
+#include "enroll/exchange.h"
+
+struct answers; /* the answers that are always the same, made once */
+
+enum err answers_make(const struct site *site, struct answers **ret, struct errmsg *m);
+void answers_free(struct answers *as);
+
+/* All of these queue an answer; MHD_NO (out of memory) drops the connection. */
+enum MHD_Result answer_error(struct exchange *x, unsigned status, enum page_error e);
+/* What the keeper said, or that it said nothing. */
+enum MHD_Result answer_keeper(struct exchange *x);
+/* POST /language */
+enum MHD_Result answer_language(struct exchange *x);
+/* /static/NAME, /favicon.ico, /robots.txt, /healthz */
+enum MHD_Result answer_file(struct exchange *x);
+
+#endif

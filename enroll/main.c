@@ -1,0 +1,182 @@
+/* kosmo-enrolld: the browser door. It holds no store and no key: it shows what the keeper says. See kosmo-enrolld(8).
+ */
+#include "config.h"
+
+#include "common/daemon.h"
+#include "common/i18n.h"
+#include "enroll/http.h"
+#include "enroll/log.h"
+#include "enroll/supervise.h"
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct options {
+	const char *conf;
+	bool debug;
+};
+
+static void main_usage(FILE *to)
+{
+	fputs("usage: kosmo-enrolld [-c FILE] [--debug]\n"
+	      "\n"
+	      "  -c, --config FILE  the configuration (" SYSCONFDIR "/kosmo/kosmo.conf)\n"
+	      "      --debug        a line a request on stderr: method, action, status, duration\n"
+	      "      --help         this text\n"
+	      "      --version      the version\n",
+	      to);
+}
+
+/* -1: go on; else the exit status. */
+static int main_options(int argc, char **argv, struct options *ret)
+{
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+					      {"debug", no_argument, NULL, 'd'},
+					      {"help", no_argument, NULL, 'h'},
+					      {"version", no_argument, NULL, 'V'},
+					      {0}};
+	int o;
+
+	*ret = (struct options){.conf = SYSCONFDIR "/kosmo/kosmo.conf"};
+	while ((o = getopt_long(argc, argv, "c:", longs, NULL)) != -1) {
+		switch (o) {
+		case 'c':
+			ret->conf = optarg;
+			break;
+		case 'd':
+			ret->debug = true;
+			break;
+		case 'h':
+			main_usage(stdout);
+			return 0;
+		case 'V':
+			puts("kosmo-enrolld " PACKAGE_VERSION);
+			return 0;
+		default:
+			main_usage(stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		main_usage(stderr);
+		return 2;
+	}
+	return -1;
+}
+
+/* Half of what the service manager's watchdog waits, in milliseconds; -1 without one. */
+static int main_watchdog(void)
+{
+	const char *s = getenv("WATCHDOG_USEC");
+	char *end;
+	long v;
+
+	if (!s || !*s)
+		return -1;
+	errno = 0;
+	v = strtol(s, &end, 10);
+	return errno || *end || v < 2000 || v / 2000 > 3600000 ? -1 : (int)(v / 2000);
+}
+
+/* Until a signal says stop (true) or a program beside us dies (false). */
+static bool main_wait(int signals, struct supervise *s)
+{
+	int pause = main_watchdog();
+
+	for (;;) {
+		struct pollfd p = {.fd = signals, .events = POLLIN};
+		struct signalfd_siginfo si;
+		struct errmsg m;
+		int n = poll(&p, 1, pause);
+
+		if (pause >= 0)
+			daemon_notify("WATCHDOG=1");
+		if (n <= 0 || read(signals, &si, sizeof si) != sizeof si)
+			continue;
+		if (si.ssi_signo != SIGCHLD)
+			return true;
+		if (supervise_died(s, &m)) {
+			log_error("%s", m.text);
+			return false;
+		}
+	}
+}
+
+static int main_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) /* for all threads to come */
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Listens before it becomes the owner of the instance (a port below 1024), and starts the others before any thread. */
+static enum err main_start(const struct conf *conf, struct supervise *s, struct http **ret, struct errmsg *m)
+{
+	int fd = daemon_passed_fd("http");
+	bool managed = fd >= 0 || getenv("NOTIFY_SOCKET");
+	enum err r = ERR_NONE;
+
+	if (fd < 0)
+		r = http_listen(conf, &fd, m);
+	if (r != ERR_NONE)
+		return r;
+	if (!managed)
+		r = supervise_start(conf, s, m);
+	if (r == ERR_NONE && geteuid() == 0)
+		r = daemon_become_owner(conf->state_dir, m);
+	if (r != ERR_NONE) {
+		close(fd);
+		return r;
+	}
+	return http_start(conf, fd, ret, m);
+}
+
+int main(int argc, char **argv)
+{
+	struct supervise others = {0};
+	struct conf *conf = NULL;
+	struct http *http = NULL;
+	struct errmsg m;
+	struct options o;
+	int signals, status = main_options(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	log_init("kosmo-enrolld", o.debug);
+	daemon_harden();
+	i18n_init();
+	status = 1;
+	signals = main_signals();
+	if (signals < 0) {
+		log_error("signalfd: %s", strerror(errno));
+		return status;
+	}
+	if (conf_load(o.conf, &conf, &m) != ERR_NONE || main_start(conf, &others, &http, &m) != ERR_NONE) {
+		log_error("%s", m.text);
+		goto out;
+	}
+	daemon_notify("READY=1");
+	log_info("serving %s on %s", conf->url, conf->web_listen);
+	if (main_wait(signals, &others))
+		status = 0;
+	daemon_notify("STOPPING=1");
+out:
+	http_stop(http);
+	supervise_stop(&others);
+	conf_free(conf);
+	close(signals);
+	return status;
+}

@@ -1,0 +1,112 @@
+#include "config.h"
+
+#include "enroll/routes.h"
+#include <stddef.h>
+#include <string.h>
+
+const struct route routes[] = {
+    {ROUTE_GET, ROUTE_PAGE, "/", "home", ""},
+    {ROUTE_GET, ROUTE_PAGE, "/login", "login", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/login", "login", "login password"},
+    {ROUTE_GET, ROUTE_PAGE, "/logout", "logout.ask", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/logout", "logout", ""},
+    {ROUTE_GET, ROUTE_PAGE, "/login/code", "code", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/login/code", "code", "code"},
+    {ROUTE_GET, ROUTE_PAGE, "/login/mail", "guard", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/login/mail", "guard", "code"},
+    {ROUTE_POST, ROUTE_PAGE, "/login/mail/again", "guard.again", ""},
+
+    {ROUTE_GET, ROUTE_PAGE, "/first/birth-date", "birth", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/first/birth-date", "birth", "birth_date"},
+    {ROUTE_GET, ROUTE_PAGE, "/first/terms", "terms", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/first/terms", "terms", "agree"},
+    {ROUTE_GET, ROUTE_PAGE, "/first/email", "email", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/first/email", "email", "email"},
+    {ROUTE_GET, ROUTE_PAGE, "/first/email/sent", "email.sent", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/first/email/code", "email.code", "code"},
+    {ROUTE_POST, ROUTE_PAGE, "/first/email/again", "email.again", ""},
+    {ROUTE_GET, ROUTE_DONE, "/first/email/state", "email.state", ""},
+    {ROUTE_GET, ROUTE_PAGE, "/first/method", "method", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/first/method", "method", "method"},
+    {ROUTE_GET, ROUTE_PAGE, "/first/password", "own-password", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/first/password", "own-password", "login new again"},
+    {ROUTE_GET, ROUTE_PAGE, "/first/done", "done", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/first/done", "done", "next"},
+
+    {ROUTE_GET, ROUTE_PAGE, "/mail/", "link", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/mail/confirm", "link.confirm", "token pair"},
+
+    {ROUTE_GET, ROUTE_PAGE, "/app", "app", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/app", "app", "code name"},
+    {ROUTE_GET, ROUTE_QR, "/app/qr.png", "app.qr", "save"},
+    {ROUTE_POST, ROUTE_PAGE, "/app/cancel", "app.cancel", ""},
+    {ROUTE_GET, ROUTE_PAGE, "/recovery", "recovery", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/recovery", "recovery", "saved"},
+    {ROUTE_POST, ROUTE_PAGE, "/recovery/new", "recovery.new", ""},
+
+    {ROUTE_GET, ROUTE_PAGE, "/account", "account", ""},
+    {ROUTE_GET, ROUTE_PAGE, "/account/rename", "rename", "id"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/rename", "rename", "id name"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/remove", "remove", "id"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/remove", "remove", "id confirm"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/password", "password", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/account/password", "password", "login current new again"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/confirm", "confirm", "next"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/confirm", "confirm", "code next"},
+
+    {ROUTE_POST, ROUTE_LANGUAGE, "/language", "language", "lang back"},
+    {ROUTE_GET, ROUTE_STATIC, "/static/", "static", "v"},
+    {ROUTE_GET, ROUTE_FAVICON, "/favicon.ico", "favicon", ""},
+    {ROUTE_GET, ROUTE_ROBOTS, "/robots.txt", "robots", ""},
+    {ROUTE_GET, ROUTE_HEALTH, "/healthz", "healthz", ""},
+    {0},
+};
+
+static bool routes_prefix(const struct route *r, const char *path, const char **ret_rest)
+{
+	size_t n = strlen(r->path);
+
+	if (n < 2 || r->path[n - 1] != '/' || strncmp(path, r->path, n) != 0)
+		return false;
+	if (path[n] == '\0' || strchr(path + n, '/'))
+		return false;
+	*ret_rest = path + n;
+	return true;
+}
+
+const struct route *routes_find(int method, const char *path, const char **ret_rest, int *ret_allow)
+{
+	const char *rest = "";
+	bool exact;
+	int allow = 0;
+
+	for (const struct route *r = routes; r->path; r++) {
+		if (strcmp(r->path, path) != 0)
+			continue;
+		allow |= (int)r->method;
+		if ((int)r->method == method) {
+			*ret_rest = "";
+			return r;
+		}
+	}
+	exact = allow != 0; /* a path with a row of its own is never taken for a prefix's rest */
+	for (const struct route *r = routes; r->path && !exact; r++) {
+		if (!routes_prefix(r, path, &rest))
+			continue;
+		allow |= (int)r->method;
+		if ((int)r->method == method) {
+			*ret_rest = rest;
+			return r;
+		}
+	}
+	*ret_allow = allow;
+	return NULL;
+}
+
+const char *routes_back(const char *path)
+{
+	const char *rest;
+	int allow;
+
+	return routes_find(ROUTE_GET, path, &rest, &allow) ? path : "/";
+}
