@@ -1,0 +1,196 @@
+#include "keeper/call.h"
+#include "common/clock.h"
+#include "common/i18n.h"
+#include "common/secret.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+const char *call_field(const struct call *c, const char *name)
+{
+	char key[64];
+	snprintf(key, sizeof key, "f.%s", name);
+	const char *s = wire_str(c->m, key);
+	return s && text_utf8_valid(s, strlen(s)) ? s : "";
+}
+
+bool call_has(const struct call *c, const char *name)
+{
+	return call_field(c, name)[0] != '\0';
+}
+
+void view_page(struct call *c, const char *page)
+{
+	if (!c->decided)
+		wire_puts(&c->view, "page", page);
+	c->decided = true;
+}
+
+void view_redirect(struct call *c, const char *path)
+{
+	if (!c->decided)
+		wire_puts(&c->view, "redirect", path);
+	c->decided = true;
+}
+
+void view_status(struct call *c, int status)
+{
+	wire_puti(&c->view, "status", status);
+}
+
+void view_put(struct call *c, const char *name, const char *value)
+{
+	char key[64];
+	snprintf(key, sizeof key, "v.%s", name);
+	wire_puts(&c->view, key, value);
+}
+
+void view_num(struct call *c, const char *name, int64_t value)
+{
+	char b[24];
+	snprintf(b, sizeof b, "%" PRId64, value);
+	view_put(c, name, b);
+}
+
+void view_item(struct call *c, const char *list, size_t i, const char *name, const char *value)
+{
+	char key[64];
+	snprintf(key, sizeof key, "v.%s.%zu.%s", list, i, name);
+	wire_puts(&c->view, key, value);
+}
+
+void view_error(struct call *c, const char *field, const char *text)
+{
+	char key[64];
+	snprintf(key, sizeof key, "e.%s", field);
+	wire_puts(&c->view, key, text);
+	c->errors++;
+}
+
+void view_trouble(struct call *c, int status, const char *title, const char *text, const char *button, const char *href)
+{
+	view_status(c, status);
+	view_put(c, "title", title);
+	view_put(c, "text", text);
+	view_put(c, "button_text", button);
+	view_put(c, "button_href", href);
+	view_page(c, "error");
+}
+
+void view_failure(struct call *c, enum err e, const char *what)
+{
+	bool passing = e == ERR_BUSY || e == ERR_IO || e == ERR_TIMEOUT;
+	unsigned ref = 0;
+	if (c->decided)
+		return;
+	secret_uniform(1000000, &ref);
+	syslog(LOG_AUTHPRIV | LOG_ERR, "web: %s failed: %s (reference %06u)", what, err_text(e), ref);
+	AUTO_BUF text = BUF_INIT;
+	char number[16];
+	snprintf(number, sizeof number, "%06u", ref);
+	fill(&text,
+	     passing ? T(c, N_("The service is busy just now. Nothing that you did before is lost. Please wait a minute and try again. "
+			       "(Number {number})"))
+		     : T(c, N_("Something went wrong on our side. Nothing that you did before is lost. Please try again; if it "
+			       "happens again, tell us this number: {number}")),
+	     (const struct fill[]){{"number", number}, {NULL, NULL}});
+	view_trouble(c, passing ? 503 : 500, T(c, N_("That did not work")), buf_str(&text), T(c, N_("Try again")), "/");
+	if (passing)
+		wire_puti(&c->view, "retry", 10);
+}
+
+const char *call_next(const struct call *c)
+{
+	if (!c->in)
+		return "/login";
+	if (c->half)
+		return c->facts.confirmed ? "/login/code" : "/login/mail";
+	if (c->session.scratch.len)
+		return "/recovery";
+	return c->unmet ? c->unmet->path : "/account";
+}
+
+void call_time(int64_t t, char ret[static 20])
+{
+	time_t when = t;
+	struct tm tm;
+	localtime_r(&when, &tm);
+	snprintf(ret, 20, "%04d-%02d-%02d %02d:%02d", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		 tm.tm_min);
+}
+
+enum err call_audit(struct call *c, const char *event, const char *detail)
+{
+	struct audit row = {.time = c->now, .event = event, .door = "web", .address = c->address, .detail = detail};
+	if (c->in)
+		row.person = c->person.id;
+	return store_audit(c->st, &row);
+}
+
+enum err call_transact(struct call *c, call_change f, void *arg)
+{
+	struct person p;
+	memset(&p, 0, sizeof p);
+	enum err e = store_begin(c->st);
+	if (e)
+		return e;
+	if (c->in)
+		e = store_person_by_id(c->st, &c->person.id, &p);
+	if (!e)
+		e = f(c, &p, arg);
+	if (!e)
+		e = store_commit(c->st);
+	if (e)
+		store_rollback(c->st);
+	else
+		call_wake(c);
+	person_wipe(&p);
+	return e;
+}
+
+void call_wake(struct call *c)
+{
+	if (c->mailed && c->k->wake_outbox)
+		c->k->wake_outbox(c->k->wake_arg);
+	c->mailed = false;
+}
+
+enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text, const struct fill *values,
+		   int64_t life, struct id *ret_id)
+{
+	c->mailed = true;
+	return mail_queue(c->k, c->st, &p->id, to, c->lang, text, values, c->now, life, ret_id);
+}
+
+enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name, const char *left)
+{
+	char when[20];
+	if (!p->email_verified)
+		return ERR_NONE;
+	call_time(c->now, when);
+	const struct fill values[] = {{"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
+	return call_mail(c, p, p->email, text, values, 86400, NULL);
+}
+
+void mail_words(struct call *c, const struct id *mail, struct buf *ret)
+{
+	struct mail m;
+	char when[20];
+	if (store_mail_status(c->st, mail, &m)) {
+		buf_adds(ret, T(c, N_("We do not know whether the mail was sent. Please have it sent again.")));
+		return;
+	}
+	call_time(m.sent ? m.sent : m.created, when);
+	const struct fill values[] = {{"time", when}, {"reason", m.reason}, {NULL, NULL}};
+	if (m.state == MAIL_SENT)
+		fill(ret, T(c, N_("The mail was sent at {time}.")), values);
+	else if (m.state == MAIL_WAITING && !m.reason[0])
+		buf_adds(ret, T(c, N_("The mail is on its way out. This page can be reloaded.")));
+	else if (m.state == MAIL_WAITING)
+		fill(ret, T(c, N_("The mail could not be sent yet and will be tried again. ({reason})")), values);
+	else
+		fill(ret, T(c, N_("The mail could not be delivered. Please check the address. ({reason})")), values);
+	mail_clear(&m);
+}

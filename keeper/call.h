@@ -1,0 +1,137 @@
+/* One action of the browser door on its way through the keeper: who asks, what they sent, the view that goes back. What the
+ * flows (flow_*.c) have in common lives here; the table of actions is in door_web.c. */
+#ifndef KOSMO_CALL_H
+#define KOSMO_CALL_H
+
+#include "common/wire.h"
+#include "keeper/attempt.h"
+#include "keeper/keeper.h"
+#include "keeper/mail.h"
+#include "keeper/require.h"
+
+#define TOKEN_TEXT 43 /* 32 random bytes in base64url */
+#define STEP_UP_LIFE 600 /* seconds for which a proven factor opens changes of authenticators */
+#define HALF_LIFE 900    /* seconds to type the code after the password */
+
+struct action;
+
+struct call {
+	struct keeper *k;
+	struct store *st;
+	const struct wire_msg *m;
+	const struct action *action;
+	const char *lang;
+	bool post;
+	int64_t now;
+	const char *address, *agent; /* "" if none */
+
+	char token[TOKEN_TEXT + 1]; /* of the session, or of a visitor without one (kept nowhere) */
+	bool token_new;             /* must be set as cookie */
+	bool in;                    /* session, person and facts are valid */
+	bool half;                  /* a factor is due before anything else */
+	struct session session;
+	struct person person;
+	struct facts facts;
+	const struct requirement *unmet; /* first one; NULL: none */
+
+	struct buf view;
+	bool decided; /* page or redirect was said */
+	int errors;
+	bool mailed; /* a mail waits: the outbox is told after the commit */
+};
+
+/* ---- what came in ---- */
+/* A field of the form; "" if absent or not text. Valid UTF-8 without NUL. */
+const char *call_field(const struct call *c, const char *name);
+bool call_has(const struct call *c, const char *name);
+
+/* ---- what goes back (each text is translated by the caller's T) ---- */
+#define T(c, id) i18n((c)->lang, id)
+void view_page(struct call *c, const char *page);
+void view_redirect(struct call *c, const char *path);
+void view_status(struct call *c, int status);
+void view_put(struct call *c, const char *name, const char *value);  /* v.NAME */
+void view_num(struct call *c, const char *name, int64_t value);
+void view_item(struct call *c, const char *list, size_t i, const char *name, const char *value); /* v.LIST.I.NAME */
+void view_error(struct call *c, const char *field, const char *text); /* e.FIELD */
+/* A page that says what happened and leads on. */
+void view_trouble(struct call *c, int status, const char *title, const char *text, const char *button, const char *href);
+/* Something failed that is not the person's doing: ERR_BUSY and ERR_IO are 503, the rest 500; logged with a reference that
+ * the page shows. */
+void view_failure(struct call *c, enum err e, const char *what);
+/* Where this person has to go now. */
+const char *call_next(const struct call *c);
+/* "2026-11-22 21:30", local time; ret: 20 bytes. */
+void call_time(int64_t t, char ret[static 20]);
+/* 32 lower-case hex digits; ret: 33 bytes. */
+void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1]);
+
+/* ---- sessions (keeper/session.c) ---- */
+/* A fresh token as cookie value. */
+enum err session_token(char ret[static TOKEN_TEXT + 1]);
+enum err session_digest(const struct call *c, const char *token, uint8_t ret[static DIGEST_LEN]);
+enum err session_csrf(const struct call *c, char ret[static TOKEN_TEXT + 1]);
+/* Fills token, in, session, person, facts, half, unmet. An unknown or ended session is no error: in is false then. */
+enum err session_load(struct call *c);
+/* [tx] A new session with a new token for this person; the old one ends. The cookie is set by door_web. scratch and agent
+ * carry over where the old session was the same person's. */
+enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up);
+enum err session_end(struct call *c); /* [tx] */
+bool session_stepped_up(const struct call *c);
+
+/* [tx] One audit row of this call's person (or of nobody). */
+enum err call_audit(struct call *c, const char *event, const char *detail);
+
+/* Runs f in one transaction, with the person loaded afresh into *p; commits if it returns ERR_NONE. */
+typedef enum err (*call_change)(struct call *c, struct person *p, void *arg);
+enum err call_transact(struct call *c, call_change f, void *arg);
+
+/* [tx] mail_queue for this call's language; the outbox wakes after the commit. */
+enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text, const struct fill *values,
+		   int64_t life, struct id *ret_id);
+/* [tx] The owner is told of a change, if an address of theirs is verified. */
+enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name, const char *left);
+void call_wake(struct call *c);
+
+/* ---- the flows ---- */
+void flow_home(struct call *c);
+void flow_login(struct call *c);
+void flow_code(struct call *c);
+void flow_guard(struct call *c);
+void flow_guard_again(struct call *c);
+void flow_logout(struct call *c);
+void flow_logout_ask(struct call *c);
+void flow_birth(struct call *c);
+void flow_terms(struct call *c);
+void flow_email(struct call *c);
+void flow_email_sent(struct call *c);
+void flow_email_code(struct call *c);
+void flow_email_again(struct call *c);
+void flow_email_state(struct call *c);
+void flow_method(struct call *c);
+void flow_own_password(struct call *c);
+void flow_done(struct call *c);
+void flow_link(struct call *c);
+void flow_link_confirm(struct call *c);
+void flow_app(struct call *c);
+void flow_app_qr(struct call *c);
+void flow_app_cancel(struct call *c);
+void flow_recovery(struct call *c);
+void flow_recovery_new(struct call *c);
+void flow_account(struct call *c);
+void flow_rename(struct call *c);
+void flow_remove(struct call *c);
+void flow_password(struct call *c);
+void flow_confirm(struct call *c);
+
+/* ---- shared between flows ---- */
+/* [tx] Mails the guard's code if the quota allows; a refusal by the quota is no error. */
+enum err guard_send(struct call *c, const struct person *p);
+/* [tx] The TOTP key that waits for its first right code is there. */
+enum err app_prepare(struct call *c, const struct person *p);
+/* A new password from fields new and again: puts errors, true if it may be set. nfkc: its canonical text. */
+bool password_acceptable(struct call *c, const struct person *p, struct buf *nfkc);
+/* What is true about a mail, in a sentence. */
+void mail_words(struct call *c, const struct id *mail, struct buf *ret);
+
+#endif

@@ -1,0 +1,295 @@
+#include "keeper/door_web.h"
+#include "common/clock.h"
+#include "common/i18n.h"
+#include "common/secret.h"
+#include "keeper/call.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+/* Who may call an action. */
+enum need {
+	NEED_NOTHING, /* anyone */
+	NEED_GUEST,   /* a page of the way in: those who are in go on */
+	NEED_FACTOR,  /* password right, an authenticator's code due */
+	NEED_GUARD,   /* password right, no authenticator: the mailed code due */
+	NEED_STEP,    /* in, and the first unmet requirement is the action's */
+	NEED_IN,      /* in, whatever is unmet */
+	NEED_ALL,     /* in, nothing unmet */
+	NEED_PROOF    /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
+};
+
+struct action {
+	const char *name;
+	void (*get)(struct call *c), (*post)(struct call *c); /* NULL: not for this method */
+	enum need need;
+	enum requirement_id step;
+	bool hashes;      /* its POST computes a hash */
+	const char *path; /* its page, to come back to */
+};
+
+static const struct action actions[] = {
+    {"home", flow_home, NULL, NEED_NOTHING, 0, false, "/"},
+    {"login", flow_login, flow_login, NEED_GUEST, 0, true, "/login"},
+    {"logout", NULL, flow_logout, NEED_NOTHING, 0, false, "/logout"},
+    {"logout.ask", flow_logout_ask, NULL, NEED_NOTHING, 0, false, "/logout"},
+    {"code", flow_code, flow_code, NEED_FACTOR, 0, false, "/login/code"},
+    {"guard", flow_guard, flow_guard, NEED_GUARD, 0, false, "/login/mail"},
+    {"guard.again", NULL, flow_guard_again, NEED_GUARD, 0, false, "/login/mail"},
+    {"birth", flow_birth, flow_birth, NEED_STEP, REQ_BIRTH, false, "/first/birth-date"},
+    {"terms", flow_terms, flow_terms, NEED_STEP, REQ_TERMS, false, "/first/terms"},
+    {"email", flow_email, flow_email, NEED_STEP, REQ_EMAIL, false, "/first/email"},
+    {"email.sent", flow_email_sent, NULL, NEED_STEP, REQ_EMAIL, false, "/first/email/sent"},
+    {"email.code", NULL, flow_email_code, NEED_STEP, REQ_EMAIL, false, "/first/email/sent"},
+    {"email.again", NULL, flow_email_again, NEED_STEP, REQ_EMAIL, false, "/first/email/sent"},
+    {"email.state", flow_email_state, NULL, NEED_NOTHING, 0, false, "/first/email/sent"},
+    {"method", flow_method, flow_method, NEED_STEP, REQ_METHOD, false, "/first/method"},
+    {"own-password", flow_own_password, flow_own_password, NEED_STEP, REQ_PASSWORD, true, "/first/password"},
+    {"done", flow_done, flow_done, NEED_STEP, REQ_AUTHENTICATOR, false, "/first/done"},
+    {"link", flow_link, NULL, NEED_NOTHING, 0, false, "/"},
+    {"link.confirm", NULL, flow_link_confirm, NEED_NOTHING, 0, false, "/"},
+    {"app", flow_app, flow_app, NEED_IN, REQ_AUTHENTICATOR, false, "/app"},
+    {"app.qr", flow_app_qr, NULL, NEED_IN, 0, false, "/app"},
+    {"app.cancel", NULL, flow_app_cancel, NEED_ALL, 0, false, "/app"},
+    {"recovery", flow_recovery, flow_recovery, NEED_IN, 0, false, "/recovery"},
+    {"recovery.new", NULL, flow_recovery_new, NEED_PROOF, 0, false, "/account"},
+    {"account", flow_account, NULL, NEED_ALL, 0, false, "/account"},
+    {"rename", flow_rename, flow_rename, NEED_ALL, 0, false, "/account"},
+    {"remove", flow_remove, flow_remove, NEED_PROOF, 0, false, "/account"},
+    {"password", flow_password, flow_password, NEED_ALL, 0, true, "/account/password"},
+    {"confirm", flow_confirm, flow_confirm, NEED_ALL, 0, false, "/account/confirm"},
+};
+
+static const struct action *action_of(const struct wire_msg *m)
+{
+	const char *name = wire_str(m, "action");
+	for (size_t i = 0; name && i < sizeof actions / sizeof *actions; i++)
+		if (!strcmp(actions[i].name, name))
+			return &actions[i];
+	return NULL;
+}
+
+static bool is_post(const struct wire_msg *m)
+{
+	const char *method = wire_str(m, "method");
+	return method && !strcmp(method, "POST");
+}
+
+bool door_web_hashes(const struct request *r)
+{
+	const struct action *a = action_of(&r->msg);
+	return a && a->hashes && is_post(&r->msg);
+}
+
+/* Texts that a page shows after a redirect; the query names them with n=. */
+static const char *notice(const struct call *c)
+{
+	static const struct {
+		const char *name, *text;
+	} notices[] = {
+	    {"expired", N_("The page had been open for too long. Nothing is lost: please try once more.")},
+	    {"out", N_("You are logged out.")},
+	    {"later", N_("You are logged out. The next time you log in, you will be led to the registration of the app.")},
+	    {"renamed", N_("The name was changed.")},
+	    {"removed", N_("The app was removed.")},
+	    {"added", N_("The app was registered.")},
+	    {"password", N_("Your password was changed. Other devices that were logged in are logged out.")},
+	    {"again", N_("The mail is being sent again.")},
+	    {"wait", N_("A mail was sent a moment ago. Please wait a little before you have it sent again.")},
+	    {"confirmed", N_("Your e-mail address is confirmed.")},
+	};
+	const char *n = call_field(c, "n");
+	for (size_t i = 0; i < sizeof notices / sizeof *notices; i++)
+		if (!strcmp(notices[i].name, n))
+			return T(c, notices[i].text);
+	return NULL;
+}
+
+/* RFC 6454: the Origin header must be ours exactly; "null" and none are not. */
+static bool origin_ours(const struct call *c)
+{
+	const char *origin = wire_str(c->m, "origin");
+	return origin && !strcmp(origin, c->k->conf->url);
+}
+
+static bool csrf_right(const struct call *c)
+{
+	char want[TOKEN_TEXT + 1];
+	const char *got = wire_str(c->m, "csrf");
+	bool right = got && !session_csrf(c, want) && secret_equal(got, strlen(got), want, TOKEN_TEXT);
+	secret_wipe(want, sizeof want);
+	return right;
+}
+
+static bool post_genuine(struct call *c)
+{
+	char back[128];
+	if (!origin_ours(c)) {
+		view_trouble(c, 403, T(c, N_("This form came from another page")),
+			     T(c, N_("For your safety it was not accepted. Please start from our own page.")),
+			     T(c, N_("To the start")), "/");
+		return false;
+	}
+	if (!csrf_right(c)) {
+		snprintf(back, sizeof back, "%s%sn=expired", c->action->path, strchr(c->action->path, '?') ? "&" : "?");
+		view_redirect(c, back);
+		return false;
+	}
+	return true;
+}
+
+/* Leads elsewhere if this action is not (or no longer, or not yet) this person's to call. */
+static bool allowed(struct call *c)
+{
+	const struct action *a = c->action;
+	bool ok = false;
+	switch (a->need) {
+	case NEED_NOTHING:
+		ok = true;
+		break;
+	case NEED_GUEST:
+		/* a half login may start over as somebody else */
+		ok = !c->in || c->half;
+		break;
+	case NEED_FACTOR:
+		ok = c->in && c->half && c->facts.confirmed;
+		break;
+	case NEED_GUARD:
+		ok = c->in && c->half && !c->facts.confirmed;
+		break;
+	case NEED_STEP:
+		ok = c->in && !c->half && c->unmet && c->unmet->id == a->step;
+		break;
+	case NEED_IN:
+		ok = c->in && !c->half;
+		break;
+	case NEED_ALL:
+		ok = c->in && !c->half && !c->unmet;
+		break;
+	case NEED_PROOF:
+		ok = c->in && !c->half && !c->unmet;
+		if (ok && !session_stepped_up(c)) {
+			char to[128];
+			snprintf(to, sizeof to, "/account/confirm?next=%s", a->path);
+			view_redirect(c, to);
+			return false;
+		}
+		break;
+	}
+	if (!ok)
+		view_redirect(c, call_next(c));
+	return ok;
+}
+
+static void run(struct call *c)
+{
+	void (*f)(struct call *) = c->post ? c->action->post : c->action->get;
+	enum err e = session_load(c);
+	if (e) {
+		view_failure(c, e, "the session");
+		return;
+	}
+	if (!f) {
+		view_redirect(c, call_next(c));
+		return;
+	}
+	if (c->post && !post_genuine(c))
+		return;
+	if (allowed(c))
+		f(c);
+	if (!c->decided)
+		view_failure(c, ERR_INTERNAL, c->action->name);
+}
+
+/* What every page shows. */
+static void finish(struct call *c)
+{
+	char csrf[TOKEN_TEXT + 1];
+	const char *n = notice(c);
+	if (c->token[0] && !session_csrf(c, csrf)) {
+		view_put(c, "csrf", csrf);
+		if (c->token_new)
+			wire_puts(&c->view, "cookie.session", c->token);
+	}
+	if (c->in) {
+		if (!c->half) /* before the factor the page does not even say whose account it is */
+			view_put(c, "person_name", c->person.name);
+		view_put(c, "signed_in", "1");
+	}
+	if (n)
+		view_put(c, "notice", n);
+	if (c->in && c->action && c->action->step && c->unmet && c->unmet->id == c->action->step) {
+		int step, steps;
+		require_place(&c->facts, c->action->step, &step, &steps);
+		if (step) {
+			view_num(c, "step", step);
+			view_num(c, "steps", steps);
+		}
+	}
+}
+
+static void reply(struct request *r, struct call *c)
+{
+	if (wire_end(&c->view)) {
+		syslog(LOG_AUTHPRIV | LOG_ERR, "web: a view could not be written");
+		buf_wipe(&c->view);
+		c->view.failed = false;
+		wire_begin(&c->view, r->msg.id, "view");
+		wire_puts(&c->view, "status", "500");
+		wire_puts(&c->view, "page", "error");
+		wire_end(&c->view);
+	}
+	server_reply(r, &c->view, false);
+}
+
+static void call_clear(struct call *c)
+{
+	session_clear(&c->session);
+	person_wipe(&c->person);
+	secret_wipe(c->token, sizeof c->token);
+	buf_free(&c->view);
+}
+
+static const char *str_or(const struct wire_msg *m, const char *name, const char *otherwise)
+{
+	const char *s = wire_str(m, name);
+	return s ? s : otherwise;
+}
+
+static void call_init(struct call *c, struct keeper *k, struct store *st, struct request *r)
+{
+	const char *lang = wire_str(&r->msg, "lang");
+	*c = (struct call){.k = k, .st = st, .m = &r->msg, .now = clock_now()};
+	c->action = action_of(&r->msg);
+	c->post = is_post(&r->msg);
+	c->lang = lang && !strcmp(lang, "en") ? "en" : lang && !strcmp(lang, "ja") ? "ja" : k->conf->language;
+	c->address = str_or(&r->msg, "addr", "");
+	c->agent = str_or(&r->msg, "agent", "");
+	wire_begin(&c->view, r->msg.id, "view");
+}
+
+void door_web_run(struct keeper *k, struct store *st, struct request *r)
+{
+	struct call c;
+	call_init(&c, k, st, r);
+	if (strcmp(r->msg.kind, "web") || !c.action)
+		view_failure(&c, ERR_INVALID, "an unknown action");
+	else if (!st)
+		view_failure(&c, ERR_IO, "the store");
+	else {
+		run(&c);
+		finish(&c);
+	}
+	reply(r, &c);
+	call_clear(&c);
+}
+
+void door_web_busy(struct keeper *k, struct request *r)
+{
+	struct call c;
+	call_init(&c, k, NULL, r);
+	view_failure(&c, ERR_BUSY, "the queue");
+	reply(r, &c);
+	call_clear(&c);
+}

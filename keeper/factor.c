@@ -1,0 +1,72 @@
+#include "keeper/factor.h"
+#include "keeper/recovery.h"
+#include "keeper/totp.h"
+#include <string.h>
+
+static bool totp_takes(const char *canonical)
+{
+	size_t n = strlen(canonical);
+	return (n == 6 || n == 8) && strspn(canonical, "0123456789") == n;
+}
+
+/* Every authenticator is compared, whichever matches, so that their number does not show in the time of a match. */
+static enum err totp_verify(const struct factor_check *c, const char *canonical)
+{
+	enum err r = ERR_DENIED;
+	for (size_t i = 0; i < c->n; i++) {
+		const struct authenticator *a = &c->authenticator[i];
+		if (a->kind != FACTOR_TOTP)
+			continue;
+		const struct totp t = {a->algorithm, a->digits, a->period, a->secret, a->secret_len};
+		uint64_t step;
+		enum err e = totp_check(&t, canonical, c->now, &step);
+		if (e == ERR_DENIED)
+			continue;
+		if (!e)
+			e = store_totp_consume(c->st, &a->id, step, c->now);
+		if (r == ERR_NONE && e == ERR_EXISTS)
+			continue;
+		r = e;
+		if (e && e != ERR_EXISTS)
+			return e;
+	}
+	return r;
+}
+
+static enum err recovery_verify(const struct factor_check *c, const char *canonical)
+{
+	return store_recovery_consume(c->st, &c->person->id, canonical, c->now);
+}
+
+const struct factor factors[] = {
+    {FACTOR_TOTP, "totp", totp_takes, totp_verify},
+    {FACTOR_RECOVERY, "recovery", recovery_looks_like, recovery_verify},
+    {FACTOR_NONE, NULL, NULL, NULL},
+};
+
+const struct factor *factor_for(const char *canonical)
+{
+	for (const struct factor *f = factors; f->kind != FACTOR_NONE; f++)
+		if (f->takes(canonical))
+			return f;
+	return NULL;
+}
+
+enum err factor_confirmed(struct store *st, const struct id *person, struct authenticator *ret, size_t *ret_n)
+{
+	size_t n = 0;
+	enum err e = store_authenticators(st, person, ret, AUTHENTICATORS_MAX, &n);
+	if (e)
+		return e;
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!ret[i].confirmed)
+			continue;
+		if (kept != i)
+			ret[kept] = ret[i];
+		kept++;
+	}
+	authenticator_wipe(ret + kept, n - kept);
+	*ret_n = kept;
+	return ERR_NONE;
+}

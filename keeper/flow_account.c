@@ -1,0 +1,120 @@
+/* The account page and the change of password. */
+#include "common/i18n.h"
+#include "common/secret.h"
+#include "keeper/call.h"
+#include <stdio.h>
+#include <string.h>
+
+#define RECOVERY_LOW 3
+
+void flow_account(struct call *c)
+{
+	struct authenticator au[AUTHENTICATORS_MAX];
+	size_t n = 0, left = 0;
+	char when[20], hex[2 * ID_LEN + 1];
+	enum err e = factor_confirmed(c->st, &c->person.id, au, &n);
+	if (!e)
+		e = store_recovery_left(c->st, &c->person.id, &left);
+	if (e) {
+		view_failure(c, e, "the account");
+		goto out;
+	}
+	view_put(c, "name", c->person.name);
+	view_put(c, "login", c->person.login);
+	view_put(c, "email", c->person.email);
+	for (size_t i = 0; i < n; i++) {
+		id_hex(&au[i].id, hex);
+		view_item(c, "authenticators", i, "id", hex);
+		view_item(c, "authenticators", i, "name", au[i].name);
+		view_item(c, "authenticators", i, "kind_text", T(c, N_("Authenticator app")));
+		call_time(au[i].created, when);
+		view_item(c, "authenticators", i, "created", when);
+		if (au[i].last_used)
+			call_time(au[i].last_used, when);
+		view_item(c, "authenticators", i, "last_used", au[i].last_used ? when : "");
+		view_item(c, "authenticators", i, "only", n == 1 ? "1" : "");
+	}
+	view_num(c, "recovery_left", (int64_t)left);
+	view_put(c, "recovery_low", left < RECOVERY_LOW ? "1" : "");
+	view_page(c, "account");
+out:
+	authenticator_wipe(au, n);
+}
+
+struct change {
+	struct attempt attempt;
+	const char *hash; /* NULL: only settle the check of the present password */
+};
+
+static enum err password_change(struct call *c, struct person *p, void *arg)
+{
+	struct change *ch = arg;
+	enum err e = attempt_password_settle(c->k, c->st, &ch->attempt, c->now);
+	if (e || !ch->attempt.password_right || !ch->hash)
+		return e;
+	e = store_person_by_id(c->st, &c->person.id, p); /* the settling may have written */
+	if (e)
+		return e;
+	memcpy(p->password, ch->hash, sizeof p->password);
+	e = store_person_save(c->st, p);
+	if (!e)
+		e = store_session_end_all(c->st, &p->id, c->session.digest, false);
+	if (!e)
+		e = session_start(c, &p->id, SESSION_FULL, false);
+	if (!e)
+		e = call_notice(c, p, MAIL_PASSWORD_CHANGED, NULL, NULL);
+	return e ? e : call_audit(c, "password.changed", "");
+}
+
+static void password_page(struct call *c)
+{
+	view_put(c, "login", c->person.login);
+	view_num(c, "min", c->k->conf->password_min);
+	view_page(c, "password");
+}
+
+static enum err change(struct call *c, struct change *ch, const char *current, const char *nfkc, char *hash)
+{
+	attempt_init(&ch->attempt, DOOR_WEB, "web", c->address, c->person.login);
+	enum err e = attempt_password(c->k, c->st, &c->k->web_gate, &ch->attempt, current, strlen(current), c->now);
+	/* the initial password is no password to change from */
+	ch->attempt.password_right = ch->attempt.password_right && !ch->attempt.initial;
+	if (!e && ch->attempt.password_right) {
+		e = gate_password_hash(&c->k->web_gate, nfkc, hash);
+		ch->hash = hash;
+	}
+	return e ? e : call_transact(c, password_change, ch);
+}
+
+void flow_password(struct call *c)
+{
+	AUTO_BUF nfkc = BUF_INIT;
+	AUTO_BUF old = BUF_INIT;
+	char hash[PASSWORD_HASH_MAX] = "";
+	const char *current = call_field(c, "current");
+	if (!c->post) {
+		password_page(c);
+		return;
+	}
+	if (!current[0])
+		view_error(c, "current", T(c, N_("Please type the password that you have now.")));
+	if (password_acceptable(c, &c->person, &nfkc) && !text_nfkc(current, strlen(current), &old) && buf_str(&old) &&
+	    !strcmp(buf_str(&old), buf_str(&nfkc)))
+		view_error(c, "new", T(c, N_("This is the password that you have now. Please choose a new one.")));
+	if (c->errors) {
+		password_page(c);
+		return;
+	}
+	struct change ch = {.hash = NULL};
+	enum err e = change(c, &ch, current, buf_str(&nfkc), hash);
+	if (e) {
+		view_failure(c, e, "the new password");
+	} else if (ch.attempt.password_right) {
+		view_redirect(c, "/account?n=password");
+	} else {
+		view_error(c, "current", T(c, N_("That is not the password that you have now. Please try again after a few seconds.")));
+		password_page(c);
+	}
+	attempt_clear(&ch.attempt);
+	secret_wipe(hash, sizeof hash);
+}

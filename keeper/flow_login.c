@@ -1,0 +1,326 @@
+/* Logging in with the browser: password, then the factor or (while an enrolment is unfinished) the mailed code. */
+#include "common/i18n.h"
+#include "common/secret.h"
+#include "keeper/call.h"
+#include <stdio.h>
+#include <string.h>
+
+#define GUARD_LIFE 600
+
+void flow_home(struct call *c)
+{
+	view_redirect(c, call_next(c));
+}
+
+static void login_page(struct call *c)
+{
+	view_put(c, "login", call_field(c, "login"));
+	view_page(c, "login");
+}
+
+/* How far the right password alone leads. */
+static enum session_level level_after_password(const struct facts *f)
+{
+	if (f->confirmed)
+		return SESSION_HALF;
+	/* an unfinished enrolment is guarded by a mailed code once an address is verified */
+	return f->person->password[0] && f->person->email_verified ? SESSION_HALF : SESSION_WIZARD;
+}
+
+struct login {
+	struct attempt attempt;
+	bool guard;
+};
+
+static enum err login_settle(struct call *c, struct person *unused, void *arg)
+{
+	struct login *l = arg;
+	struct person p;
+	struct facts f;
+	(void)unused;
+	enum err e = attempt_password_settle(c->k, c->st, &l->attempt, c->now);
+	if (e || !l->attempt.password_right)
+		return e;
+	e = store_person_by_id(c->st, &l->attempt.person, &p);
+	if (!e)
+		e = require_facts(c->st, c->k->conf, &p, &f);
+	if (!e && strcmp(p.locale, c->lang)) {
+		snprintf(p.locale, sizeof p.locale, "%s", c->lang);
+		e = store_person_save(c->st, &p);
+	}
+	if (!e) {
+		enum session_level level = level_after_password(&f);
+		/* whoever was in with this browser is out now */
+		e = session_start(c, &p.id, level, false);
+		l->guard = level == SESSION_HALF && !f.confirmed;
+		if (!e && l->guard)
+			e = guard_send(c, &p);
+		if (!e && level == SESSION_WIZARD && p.password[0])
+			e = app_prepare(c, &p);
+	}
+	person_wipe(&p);
+	return e;
+}
+
+void flow_login(struct call *c)
+{
+	if (!c->post) {
+		login_page(c);
+		return;
+	}
+	const char *login = call_field(c, "login"), *password = call_field(c, "password");
+	if (!login[0])
+		view_error(c, "login", T(c, N_("Please type your user ID. It is on the letter that you were sent.")));
+	if (!password[0])
+		view_error(c, "password", T(c, N_("Please type your password. The first time, it is the one on the letter.")));
+	if (c->errors) {
+		login_page(c);
+		return;
+	}
+	struct login l = {.guard = false};
+	attempt_init(&l.attempt, DOOR_WEB, "web", c->address, login);
+	enum err e = attempt_password(c->k, c->st, &c->k->web_gate, &l.attempt, password, strlen(password), c->now);
+	if (!e)
+		e = call_transact(c, login_settle, &l);
+	if (e) {
+		view_failure(c, e, "a login");
+	} else if (!l.attempt.password_right) {
+		view_error(c, "form",
+			   T(c, N_("The user ID or the password is not right. Please check both and try again after a few "
+				   "seconds.")));
+		login_page(c);
+	} else {
+		view_redirect(c, l.guard ? "/login/mail" : "/");
+	}
+	attempt_clear(&l.attempt);
+}
+
+/* ---- the factor ---- */
+
+static void code_page(struct call *c)
+{
+	view_page(c, "code");
+}
+
+static void attempt_of_session(struct call *c, struct attempt *a)
+{
+	attempt_init(a, DOOR_WEB, "web", c->address, c->person.login);
+	a->password_right = true;
+}
+
+static enum err code_right(struct store *st, const struct person *p, void *arg)
+{
+	struct call *c = arg;
+	enum err e = session_start(c, &p->id, SESSION_FULL, true);
+	return e ? e : store_person_logged_in(st, &p->id, c->now);
+}
+
+/* A used recovery code is worth a mail to the owner: in a transaction of its own, after the login stands. */
+static enum err recovery_told(struct call *c, struct person *p, void *arg)
+{
+	size_t left = 0;
+	char n[8];
+	(void)arg;
+	enum err e = store_recovery_left(c->st, &p->id, &left);
+	snprintf(n, sizeof n, "%zu", left);
+	return e ? e : call_notice(c, p, MAIL_RECOVERY_USED, NULL, n);
+}
+
+/* The code of the form, checked; true if right. Puts the error otherwise. */
+static bool factor_right(struct call *c, attempt_within within)
+{
+	const char *code = call_field(c, "code");
+	struct attempt a;
+	const struct factor *how = NULL;
+	if (!code[0]) {
+		view_error(c, "code", T(c, N_("Please type the 6 digits that your authenticator app shows.")));
+		return false;
+	}
+	attempt_of_session(c, &a);
+	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
+	attempt_clear(&a);
+	if (v == VERDICT_ALLOW) {
+		if (how->kind == FACTOR_RECOVERY)
+			call_transact(c, recovery_told, NULL); /* the login stands also where no mail can be queued */
+		return true;
+	}
+	if (v == VERDICT_UNAVAILABLE || v == VERDICT_INTERNAL)
+		view_failure(c, v == VERDICT_UNAVAILABLE ? ERR_BUSY : ERR_INTERNAL, "a code");
+	else if (v == VERDICT_THROTTLED)
+		view_error(c, "code", T(c, N_("Too many wrong codes one after another. Please wait a few seconds, then type the code "
+					      "that your app shows then.")));
+	else
+		view_error(c, "code",
+			   T(c, N_("That code is not right or was used before. Please wait for the next code in your app and type "
+				   "that one.")));
+	return false;
+}
+
+void flow_code(struct call *c)
+{
+	if (c->post && factor_right(c, code_right))
+		view_redirect(c, "/");
+	else
+		code_page(c);
+}
+
+/* ---- the mailed code of an unfinished enrolment ---- */
+
+enum err guard_send(struct call *c, const struct person *p)
+{
+	int64_t wait;
+	unsigned number;
+	char code[8];
+	enum err e = limits_take(c->st, c->k->seal, &quota_mail, &p->id, c->now, false, &wait);
+	if (e)
+		return e == ERR_DENIED ? ERR_NONE : e;
+	struct code row = {.person = p->id, .purpose = CODE_GUARD, .created = c->now, .expires = c->now + GUARD_LIFE};
+	snprintf(row.address, sizeof row.address, "%s", p->email);
+	e = secret_uniform(1000000, &number);
+	if (!e)
+		e = id_new(&row.id);
+	snprintf(code, sizeof code, "%06u", number % 1000000);
+	const struct fill values[] = {{"code", code}, {NULL, NULL}};
+	if (!e)
+		e = call_mail(c, p, p->email, MAIL_GUARD, values, GUARD_LIFE, &row.mail);
+	if (!e)
+		e = store_code_put(c->st, &row, code, NULL);
+	secret_wipe(code, sizeof code);
+	secret_wipe(&number, sizeof number);
+	return e;
+}
+
+static void guard_page(struct call *c)
+{
+	struct code live;
+	int64_t wait = 0;
+	const char *at = strrchr(c->person.email, '@');
+	AUTO_BUF words = BUF_INIT, hint = BUF_INIT;
+	buf_addf(&hint, "…%s", at ? at : "");
+	view_put(c, "address_hint", buf_str(&hint));
+	if (!store_code_live(c->st, &c->person.id, CODE_GUARD, c->now, &live)) {
+		mail_words(c, &live.mail, &words);
+		view_put(c, "mail_state", buf_str(&words));
+	} else {
+		view_put(c, "mail_state", T(c, N_("No code is valid just now. Please have a new one sent.")));
+	}
+	if (!limits_look(c->st, c->k->seal, &quota_mail, &c->person.id, c->now, &wait))
+		view_num(c, "again_in", wait);
+	view_page(c, "guard");
+}
+
+static enum err guard_check(struct call *c, struct person *p, void *arg)
+{
+	enum err *ret = arg;
+	AUTO_BUF code = BUF_INIT;
+	const char *typed = call_field(c, "code");
+	*ret = text_code(typed, strlen(typed), &code) || !buf_str(&code)
+		   ? ERR_DENIED
+		   : store_code_try(c->st, &p->id, CODE_GUARD, buf_str(&code), c->now);
+	if (*ret == ERR_DENIED || *ret == ERR_TOOBIG || *ret == ERR_NOTFOUND)
+		return call_audit(c, "guard.wrong", "");
+	if (*ret)
+		return *ret;
+	c->session.guarded = true;
+	enum err e = session_start(c, &p->id, SESSION_WIZARD, false);
+	if (!e)
+		e = app_prepare(c, p);
+	return e ? e : call_audit(c, "guard.right", "");
+}
+
+void flow_guard(struct call *c)
+{
+	enum err right = ERR_DENIED;
+	if (!c->post) {
+		guard_page(c);
+		return;
+	}
+	enum err e = call_transact(c, guard_check, &right);
+	if (e) {
+		view_failure(c, e, "a mailed code");
+		return;
+	}
+	if (!right) {
+		view_redirect(c, "/");
+		return;
+	}
+	view_error(c, "code",
+		   right == ERR_TOOBIG  ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
+		   : right == ERR_NOTFOUND ? T(c, N_("The code has expired. Please have a new one sent."))
+					   : T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
+	guard_page(c);
+}
+
+static enum err guard_resend(struct call *c, struct person *p, void *arg)
+{
+	(void)arg;
+	return guard_send(c, p);
+}
+
+void flow_guard_again(struct call *c)
+{
+	int64_t wait = 0;
+	enum err e = limits_look(c->st, c->k->seal, &quota_mail, &c->person.id, c->now, &wait);
+	if (!e && !wait)
+		e = call_transact(c, guard_resend, NULL);
+	if (e)
+		view_failure(c, e, "a mail");
+	else
+		view_redirect(c, wait ? "/login/mail?n=wait" : "/login/mail?n=again");
+}
+
+/* ---- out, and step-up ---- */
+
+static enum err logout(struct call *c, struct person *p, void *arg)
+{
+	(void)p;
+	(void)arg;
+	enum err e = session_end(c);
+	if (!e && c->in)
+		e = call_audit(c, "logout", "");
+	return e;
+}
+
+void flow_logout(struct call *c)
+{
+	enum err e = call_transact(c, logout, NULL);
+	if (e) {
+		view_failure(c, e, "the logout");
+		return;
+	}
+	c->in = false;
+	c->token_new = !session_token(c->token);
+	view_redirect(c, "/login?n=out");
+}
+
+void flow_logout_ask(struct call *c)
+{
+	view_page(c, "logout");
+}
+
+static enum err stepped_up(struct store *st, const struct person *p, void *arg)
+{
+	(void)st;
+	return session_start(arg, &p->id, SESSION_FULL, true);
+}
+
+/* Only pages of our own, and only those that ask for proof. */
+static const char *next_path(const struct call *c)
+{
+	static const char *const paths[] = {"/account", "/app", "/recovery"};
+	const char *next = call_field(c, "next");
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		if (!strcmp(paths[i], next))
+			return paths[i];
+	return "/account";
+}
+
+void flow_confirm(struct call *c)
+{
+	if (c->post && factor_right(c, stepped_up)) {
+		view_redirect(c, next_path(c));
+		return;
+	}
+	view_put(c, "next", next_path(c));
+	view_page(c, "confirm");
+}

@@ -1,0 +1,55 @@
+#include "keeper/keeper.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum err keeper_open(struct keeper *k, const struct conf *conf, struct errmsg *m)
+{
+	memset(k, 0, sizeof *k);
+	k->conf = conf;
+	char key[4096];
+	if ((size_t)snprintf(key, sizeof key, "%s/key", conf->state_dir) >= sizeof key ||
+	    (size_t)snprintf(k->db_path, sizeof k->db_path, "%s/kosmo.db", conf->state_dir) >= sizeof k->db_path)
+		return err_set(m, ERR_TOOBIG, "state_dir %s is too long", conf->state_dir);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned slots = conf->hash_slots > 0 ? (unsigned)conf->hash_slots : cores > 0 ? (unsigned)cores : 1;
+	if (sem_init(&k->web_gate.places, 0, slots) || sem_init(&k->auth_gate.places, 0, slots))
+		return err_set(m, ERR_INTERNAL, "cannot make semaphores: %s", strerror(errno));
+	return seal_load(key, &k->seal, m);
+}
+
+void keeper_close(struct keeper *k)
+{
+	seal_free(k->seal);
+	k->seal = NULL;
+	sem_destroy(&k->web_gate.places);
+	sem_destroy(&k->auth_gate.places);
+}
+
+enum err keeper_store(const struct keeper *k, struct store **ret, struct errmsg *m)
+{
+	return store_open(k->db_path, k->seal, ret, m);
+}
+
+static void gate_enter(struct hash_gate *g)
+{
+	while (sem_wait(&g->places) && errno == EINTR)
+		;
+}
+
+bool gate_password_check(struct hash_gate *g, const char *hash, const char *nfkc, bool *ret_upgrade)
+{
+	gate_enter(g);
+	bool right = password_check(hash, nfkc, ret_upgrade);
+	sem_post(&g->places);
+	return right;
+}
+
+enum err gate_password_hash(struct hash_gate *g, const char *nfkc, char ret[static PASSWORD_HASH_MAX])
+{
+	gate_enter(g);
+	enum err e = password_hash(nfkc, ret);
+	sem_post(&g->places);
+	return e;
+}

@@ -1,0 +1,248 @@
+#include "keeper/outbox.h"
+#include "common/clock.h"
+#include "common/secret.h"
+#include "common/wire.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SEND_MS 90000   /* the mailer's own limit is 60 s a mail */
+#define RETRY_FIRST 10  /* seconds; doubles up to */
+#define RETRY_MOST 900
+#define LOOK_AGAIN 30   /* seconds, when nobody woke us */
+#define SWEEP_EVERY 600 /* seconds */
+#define SWEEP_ROWS 500
+
+struct outbox {
+	struct keeper *k;
+	struct store *st;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool woken, stopping;
+	int fd; /* to the mailer, -1 */
+	uint32_t id;
+	int64_t swept;
+};
+
+struct sending {
+	enum { SENT, LATER, NEVER } result;
+	char reason[256];
+};
+
+static void hang_up(struct outbox *o)
+{
+	if (o->fd >= 0)
+		close(o->fd);
+	o->fd = -1;
+}
+
+static enum err exchange(struct outbox *o, const struct mail *m, struct buf *answer)
+{
+	AUTO_BUF b = BUF_INIT;
+	char path[4096];
+	int64_t deadline = clock_mono_ms() + SEND_MS;
+	enum err e = ERR_NONE;
+	if (o->fd < 0) {
+		snprintf(path, sizeof path, "%s/mail.sock", o->k->conf->run_dir);
+		e = wire_connect(path, clock_mono_ms() + 3000, &o->fd);
+	}
+	wire_begin(&b, ++o->id, "send");
+	wire_puts(&b, "from", o->k->conf->mail_from);
+	wire_puts(&b, "to", m->recipient);
+	wire_put(&b, "message", m->message.data, m->message.len);
+	if (!e)
+		e = wire_end(&b);
+	if (!e)
+		e = wire_send(o->fd, &b, deadline);
+	if (!e)
+		e = wire_recv(o->fd, answer, deadline);
+	if (e)
+		hang_up(o);
+	return e;
+}
+
+static void hand_over(struct outbox *o, const struct mail *m, struct sending *s)
+{
+	AUTO_BUF answer = BUF_INIT;
+	struct wire_msg *w = calloc(1, sizeof *w);
+	s->result = LATER;
+	snprintf(s->reason, sizeof s->reason, "the mail program is not running");
+	enum err e = w ? exchange(o, m, &answer) : ERR_NOMEM;
+	if (e == ERR_IO && o->fd < 0) /* a mailer that had left when idle: once more on a fresh connection */
+		e = exchange(o, m, &answer);
+	if (e || wire_parse(answer.data, answer.len, w) || w->id != o->id || strcmp(w->kind, "result"))
+		goto out;
+	const char *state = wire_str(w, "state"), *reason = wire_str(w, "reason");
+	snprintf(s->reason, sizeof s->reason, "%s", reason ? reason : "");
+	if (state && !strcmp(state, "sent"))
+		s->result = SENT;
+	else if (state && !strcmp(state, "permanent"))
+		s->result = NEVER;
+out:
+	free(w);
+}
+
+static int64_t retry_after(int tries)
+{
+	int64_t wait = tries > 6 ? RETRY_MOST : (int64_t)RETRY_FIRST << (tries > 0 ? tries - 1 : 0);
+	unsigned jitter = 0;
+	if (wait > RETRY_MOST)
+		wait = RETRY_MOST;
+	secret_uniform((unsigned)wait / 4 + 1, &jitter);
+	return wait + jitter;
+}
+
+static enum err settle(struct outbox *o, struct mail *m, const struct sending *s)
+{
+	int64_t now = clock_now();
+	m->tries++;
+	snprintf(m->reason, sizeof m->reason, "%s", s->result == SENT ? "" : s->reason);
+	if (s->result == SENT) {
+		m->state = MAIL_SENT;
+		m->sent = now;
+	} else if (s->result == NEVER) {
+		m->state = MAIL_REFUSED;
+	} else {
+		m->next_try = now + retry_after(m->tries);
+		if (m->next_try >= m->expires)
+			m->state = MAIL_EXPIRED;
+	}
+	enum err e = store_begin(o->st);
+	if (e)
+		return e;
+	e = store_mail_settle(o->st, m);
+	if (!e)
+		e = store_commit(o->st);
+	if (e)
+		store_rollback(o->st);
+	return e;
+}
+
+/* ERR_NOTFOUND: nothing is due. */
+static enum err send_one(struct outbox *o)
+{
+	struct mail m;
+	struct sending s;
+	int64_t now = clock_now();
+	memset(&m, 0, sizeof m);
+	enum err e = store_mail_next(o->st, now, &m);
+	if (!e) {
+		if (now >= m.expires)
+			s = (struct sending){NEVER, "it could not be delivered in time"};
+		else
+			hand_over(o, &m, &s);
+		if (s.result != SENT)
+			syslog(LOG_AUTHPRIV | LOG_WARNING, "mail: %s (try %d)", s.reason, m.tries + 1);
+		e = settle(o, &m, &s);
+	}
+	mail_clear(&m);
+	return e;
+}
+
+static void sweep(struct outbox *o)
+{
+	int64_t now = clock_mono_ms() / 1000;
+	if (o->swept && now - o->swept < SWEEP_EVERY)
+		return;
+	o->swept = now;
+	enum err e = store_sweep(o->st, clock_now(), SWEEP_ROWS);
+	if (e && e != ERR_BUSY)
+		syslog(LOG_AUTHPRIV | LOG_ERR, "store: sweeping failed: %s", err_text(e));
+}
+
+/* Sleeps until woken, until the next mail is due, or for LOOK_AGAIN. False: stop. */
+static bool rest(struct outbox *o)
+{
+	int64_t next, now = clock_now();
+	int64_t secs = !o->st || store_mail_next_time(o->st, &next) || next - now > LOOK_AGAIN ? LOOK_AGAIN : next - now;
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += secs > 0 ? secs : 1;
+	pthread_mutex_lock(&o->lock);
+	while (!o->woken && !o->stopping)
+		if (pthread_cond_timedwait(&o->changed, &o->lock, &until))
+			break;
+	o->woken = false;
+	bool go_on = !o->stopping;
+	pthread_mutex_unlock(&o->lock);
+	return go_on;
+}
+
+static bool stopping(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	bool s = o->stopping;
+	pthread_mutex_unlock(&o->lock);
+	return s;
+}
+
+static void *run(void *arg)
+{
+	struct outbox *o = arg;
+	pthread_setname_np(pthread_self(), "outbox");
+	do {
+		struct errmsg m;
+		if (!o->st && keeper_store(o->k, &o->st, &m)) {
+			o->st = NULL;
+			continue;
+		}
+		enum err e = ERR_NONE;
+		while (!e && !stopping(o))
+			e = send_one(o);
+		if (e && e != ERR_NOTFOUND)
+			syslog(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
+		sweep(o);
+	} while (rest(o));
+	return NULL;
+}
+
+enum err outbox_start(struct keeper *k, struct outbox **ret)
+{
+	struct outbox *o = calloc(1, sizeof *o);
+	if (!o)
+		return ERR_NOMEM;
+	o->k = k;
+	o->fd = -1;
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&o->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	pthread_mutex_init(&o->lock, NULL);
+	if (pthread_create(&o->thread, NULL, run, o)) {
+		free(o);
+		return ERR_INTERNAL;
+	}
+	*ret = o;
+	return ERR_NONE;
+}
+
+void outbox_wake(void *outbox)
+{
+	struct outbox *o = outbox;
+	pthread_mutex_lock(&o->lock);
+	o->woken = true;
+	pthread_cond_signal(&o->changed);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_stop(struct outbox *o)
+{
+	if (!o)
+		return;
+	pthread_mutex_lock(&o->lock);
+	o->stopping = true;
+	pthread_cond_signal(&o->changed);
+	pthread_mutex_unlock(&o->lock);
+	pthread_join(o->thread, NULL);
+	hang_up(o);
+	store_close(o->st);
+	pthread_cond_destroy(&o->changed);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}

@@ -1,0 +1,74 @@
+#include "keeper/policy.h"
+#include <stdio.h>
+#include <string.h>
+
+bool policy_names(const char *list, const char *service)
+{
+	size_t n = strlen(service);
+	for (const char *p = list; *p;) {
+		p += strspn(p, " ");
+		size_t w = strcspn(p, " ");
+		if (w && w == n && !memcmp(p, service, n))
+			return true;
+		p += w;
+	}
+	return false;
+}
+
+static enum err set_password(struct policy_pam *p, const char *value)
+{
+	static const struct {
+		const char *word;
+		enum policy_password value;
+	} words[] = {{"ask", POLICY_ASK}, {"skip", POLICY_SKIP}, {"key", POLICY_KEY}};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(words[i].word, value)) {
+			p->password = words[i].value;
+			return ERR_NONE;
+		}
+	return ERR_INVALID;
+}
+
+static const struct {
+	const char *name;
+	const char *values; /* for the complaint */
+	enum err (*set)(struct policy_pam *p, const char *value);
+} options[] = {
+    {"password", "ask, skip or key", set_password},
+};
+#define OPTIONS (sizeof options / sizeof *options)
+
+static enum err option(struct policy_pam *p, bool *seen, const char *text, struct errmsg *why)
+{
+	size_t n = strcspn(text, "=");
+	for (size_t i = 0; i < OPTIONS; i++) {
+		if (strlen(options[i].name) != n || memcmp(options[i].name, text, n))
+			continue;
+		if (seen[i])
+			return err_set(why, ERR_INVALID, "option %s= is given twice: keep one", options[i].name);
+		seen[i] = true;
+		if (!text[n] || options[i].set(p, text + n + 1))
+			return err_set(why, ERR_INVALID, "option \"%s\": %s= takes %s", text, options[i].name, options[i].values);
+		return ERR_NONE;
+	}
+	return err_set(why, ERR_INVALID, "unknown option \"%s\": see pam_kosmo(8)", text);
+}
+
+enum err policy_pam_options(const struct wire_msg *m, struct policy_pam *ret, struct errmsg *why)
+{
+	struct policy_pam p = {.password = POLICY_ASK};
+	bool seen[OPTIONS] = {false};
+	for (int i = 0;; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "opt.%d", i);
+		const struct wire_field *f = wire_get(m, name);
+		if (!f)
+			break;
+		const char *text = wire_str(m, name);
+		enum err e = text ? option(&p, seen, text, why) : err_set(why, ERR_INVALID, "an option holds a NUL byte");
+		if (e)
+			return e;
+	}
+	*ret = p;
+	return ERR_NONE;
+}

@@ -1,0 +1,106 @@
+#include "keeper/pool.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+struct job {
+	pool_job run;
+	void *arg;
+};
+
+struct pool {
+	struct keeper *k;
+	char name[16];
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct job *ring;
+	unsigned cap, head, count, threads;
+	bool stopping;
+	pthread_t thread[];
+};
+
+static bool take(struct pool *p, struct job *ret)
+{
+	pthread_mutex_lock(&p->lock);
+	while (!p->count && !p->stopping)
+		pthread_cond_wait(&p->more, &p->lock);
+	bool some = p->count > 0;
+	if (some) {
+		*ret = p->ring[p->head];
+		p->head = (p->head + 1) % p->cap;
+		p->count--;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return some;
+}
+
+static void *work(void *arg)
+{
+	struct pool *p = arg;
+	struct store *st = NULL;
+	struct job j;
+	pthread_setname_np(pthread_self(), p->name);
+	while (take(p, &j)) {
+		struct errmsg m;
+		if (!st && keeper_store(p->k, &st, &m)) {
+			syslog(LOG_AUTHPRIV | LOG_ERR, "store: %s", m.text);
+			st = NULL;
+		}
+		j.run(p->k, st, j.arg);
+	}
+	store_close(st);
+	return NULL;
+}
+
+enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, struct pool **ret)
+{
+	struct pool *p = calloc(1, sizeof *p + threads * sizeof *p->thread);
+	if (!p)
+		return ERR_NOMEM;
+	p->k = k;
+	p->cap = queue;
+	snprintf(p->name, sizeof p->name, "%s", name);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->more, NULL);
+	p->ring = calloc(queue, sizeof *p->ring);
+	if (!p->ring) {
+		pool_stop(p);
+		return ERR_NOMEM;
+	}
+	for (; p->threads < threads; p->threads++)
+		if (pthread_create(&p->thread[p->threads], NULL, work, p)) {
+			pool_stop(p);
+			return ERR_INTERNAL;
+		}
+	*ret = p;
+	return ERR_NONE;
+}
+
+enum err pool_submit(struct pool *p, pool_job job, void *arg)
+{
+	pthread_mutex_lock(&p->lock);
+	bool room = p->count < p->cap && !p->stopping;
+	if (room) {
+		p->ring[(p->head + p->count++) % p->cap] = (struct job){job, arg};
+		pthread_cond_signal(&p->more);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return room ? ERR_NONE : ERR_BUSY;
+}
+
+void pool_stop(struct pool *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->more);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned i = 0; i < p->threads; i++)
+		pthread_join(p->thread[i], NULL);
+	pthread_cond_destroy(&p->more);
+	pthread_mutex_destroy(&p->lock);
+	free(p->ring);
+	free(p);
+}

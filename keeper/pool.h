@@ -1,0 +1,19 @@
+/* A bounded pool of worker threads, each with a store handle of its own, opened when first needed and again after a failure
+ * of the store. */
+#ifndef KOSMO_POOL_H
+#define KOSMO_POOL_H
+
+#include "keeper/keeper.h"
+
+struct pool;
+
+/* What a job is given. st is NULL if the store could not be opened: the job must then answer "unavailable". */
+typedef void (*pool_job)(struct keeper *k, struct store *st, void *arg);
+
+enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, struct pool **ret);
+/* ERR_BUSY when the queue is full: the job was not taken. */
+enum err pool_submit(struct pool *p, pool_job job, void *arg);
+/* Finishes what is queued, ends the threads. */
+void pool_stop(struct pool *p);
+
+#endif

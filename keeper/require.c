@@ -1,0 +1,82 @@
+#include "keeper/require.h"
+
+#define BOTH_ROLES (1u << ROLE_MEMBER | 1u << ROLE_STAFF)
+
+static bool birth_met(const struct facts *f)
+{
+	/* staff may be imported without one: there is nothing to compare with then */
+	return f->person->birth_confirmed || (f->person->role == ROLE_STAFF && !f->person->birth.year);
+}
+
+static bool terms_met(const struct facts *f)
+{
+	return f->person->terms >= f->conf->terms_version;
+}
+
+static bool email_met(const struct facts *f)
+{
+	return f->person->email_verified;
+}
+
+static bool authenticator_met(const struct facts *f)
+{
+	return f->confirmed > 0;
+}
+
+static bool method_met(const struct facts *f)
+{
+	return f->person->method != FACTOR_NONE || authenticator_met(f);
+}
+
+static bool password_met(const struct facts *f)
+{
+	return f->person->password[0] != '\0';
+}
+
+const struct requirement requirements[] = {
+    {REQ_BIRTH, BOTH_ROLES, DOOR_WEB, birth_met, "/first/birth-date"},
+    {REQ_TERMS, BOTH_ROLES, DOOR_WEB, terms_met, "/first/terms"},
+    {REQ_EMAIL, BOTH_ROLES, DOOR_WEB, email_met, "/first/email"},
+    {REQ_METHOD, BOTH_ROLES, DOOR_WEB, method_met, "/first/method"},
+    {REQ_PASSWORD, BOTH_ROLES, DOOR_WEB, password_met, "/first/password"},
+    {REQ_AUTHENTICATOR, BOTH_ROLES, DOOR_WEB | DOOR_PAM, authenticator_met, "/app"},
+    {REQ_NONE, 0, 0, NULL, NULL},
+};
+
+bool require_binds(const struct requirement *r, const struct person *p, enum door door)
+{
+	return (r->roles & 1u << p->role) && (r->doors & (unsigned)door);
+}
+
+const struct requirement *require_first(const struct facts *f, enum door door)
+{
+	for (const struct requirement *r = requirements; r->id != REQ_NONE; r++)
+		if (require_binds(r, f->person, door) && !r->met(f))
+			return r;
+	return NULL;
+}
+
+void require_place(const struct facts *f, enum requirement_id id, int *ret_step, int *ret_steps)
+{
+	int step = 0, steps = 0;
+	for (const struct requirement *r = requirements; r->id != REQ_NONE; r++) {
+		if (!require_binds(r, f->person, DOOR_WEB))
+			continue;
+		steps++;
+		if (r->id == id)
+			step = steps;
+	}
+	*ret_step = step;
+	*ret_steps = steps;
+}
+
+enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, struct facts *ret)
+{
+	struct authenticator au[AUTHENTICATORS_MAX];
+	size_t n = 0;
+	enum err e = factor_confirmed(st, &p->id, au, &n);
+	authenticator_wipe(au, n);
+	if (!e)
+		*ret = (struct facts){conf, p, n};
+	return e;
+}

@@ -1,0 +1,36 @@
+/* What a person must have done before they are in: one table of requirements in order, each naming the roles and doors it
+ * binds and how it is met. No step is stored anywhere: the first unmet row is the next page. */
+#ifndef KOSMO_REQUIRE_H
+#define KOSMO_REQUIRE_H
+
+#include "common/conf.h"
+#include "keeper/factor.h"
+
+enum requirement_id { REQ_NONE = 0, REQ_BIRTH, REQ_TERMS, REQ_EMAIL, REQ_METHOD, REQ_PASSWORD, REQ_AUTHENTICATOR };
+
+struct facts {
+	const struct conf *conf;
+	const struct person *person;
+	size_t confirmed; /* authenticators that count */
+};
+
+struct requirement {
+	enum requirement_id id; /* REQ_NONE ends the table */
+	unsigned roles;         /* 1 << ROLE_* */
+	unsigned doors;         /* DOOR_* */
+	bool (*met)(const struct facts *f);
+	const char *path; /* the page where it is met */
+};
+
+extern const struct requirement requirements[];
+
+/* The first unmet one for this person at this door; NULL: none. */
+const struct requirement *require_first(const struct facts *f, enum door door);
+bool require_binds(const struct requirement *r, const struct person *p, enum door door);
+/* "Step 3 of 6": the place of a requirement among those that bind a person in the browser. */
+void require_place(const struct facts *f, enum requirement_id id, int *ret_step, int *ret_steps);
+
+/* Loads what the table asks about. */
+enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, struct facts *ret);
+
+#endif

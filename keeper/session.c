@@ -1,0 +1,147 @@
+/* Sessions of the browser door: tokens, their digests, what level they have reached. */
+#include "common/base64url.h"
+#include "common/secret.h"
+#include "keeper/call.h"
+#include <stdio.h>
+#include <string.h>
+
+static enum err text_of(const uint8_t bytes[static 32], char ret[static TOKEN_TEXT + 1])
+{
+	AUTO_BUF b = BUF_INIT;
+	base64url_encode(&b, bytes, 32);
+	if (b.failed || b.len != TOKEN_TEXT)
+		return ERR_NOMEM;
+	memcpy(ret, b.data, TOKEN_TEXT + 1);
+	return ERR_NONE;
+}
+
+enum err session_token(char ret[static TOKEN_TEXT + 1])
+{
+	uint8_t r[32];
+	enum err e = secret_random(r, sizeof r);
+	if (!e)
+		e = text_of(r, ret);
+	secret_wipe(r, sizeof r);
+	return e;
+}
+
+enum err session_digest(const struct call *c, const char *token, uint8_t ret[static DIGEST_LEN])
+{
+	const struct seal_part part[] = {{token, strlen(token)}};
+	return seal_mac(c->k->seal, SEAL_SESSION, part, 1, ret);
+}
+
+enum err session_csrf(const struct call *c, char ret[static TOKEN_TEXT + 1])
+{
+	uint8_t d[DIGEST_LEN];
+	const struct seal_part part[] = {{c->token, strlen(c->token)}};
+	enum err e = seal_mac(c->k->seal, SEAL_CSRF, part, 1, d);
+	return e ? e : text_of(d, ret);
+}
+
+static bool token_form(const char *s)
+{
+	return s && strlen(s) == TOKEN_TEXT &&
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == TOKEN_TEXT;
+}
+
+/* A registered factor is asked before anything else, also where the session began before it was registered elsewhere. */
+static bool half(const struct call *c)
+{
+	return c->session.level == SESSION_HALF || (c->facts.confirmed && !c->session.stepped_up);
+}
+
+static enum err person_load(struct call *c)
+{
+	enum err e = store_person_by_id(c->st, &c->session.person, &c->person);
+	if (e == ERR_NOTFOUND)
+		return ERR_NONE;
+	if (e || !attempt_usable(&c->person, DOOR_WEB, c->now))
+		return e;
+	e = require_facts(c->st, c->k->conf, &c->person, &c->facts);
+	if (e)
+		return e;
+	c->unmet = require_first(&c->facts, DOOR_WEB);
+	c->half = half(c);
+	c->in = true;
+	return ERR_NONE;
+}
+
+static enum err touch(struct call *c)
+{
+	if (c->now - c->session.seen < 60 && c->now >= c->session.seen)
+		return ERR_NONE;
+	enum err e = store_begin(c->st);
+	if (e)
+		return e;
+	e = store_session_seen(c->st, c->session.digest, c->now);
+	if (!e)
+		e = store_commit(c->st);
+	if (e)
+		store_rollback(c->st);
+	return e;
+}
+
+enum err session_load(struct call *c)
+{
+	uint8_t d[DIGEST_LEN];
+	const char *cookie = wire_str(c->m, "session");
+	if (!token_form(cookie)) {
+		c->token_new = true;
+		return session_token(c->token);
+	}
+	memcpy(c->token, cookie, TOKEN_TEXT + 1);
+	enum err e = session_digest(c, c->token, d);
+	if (!e)
+		e = store_session_get(c->st, d, c->now, c->k->conf->session_idle, &c->session);
+	if (e == ERR_NOTFOUND)
+		return ERR_NONE;
+	if (!e)
+		e = person_load(c);
+	if (!e && c->in)
+		e = touch(c);
+	return e;
+}
+
+enum err session_end(struct call *c)
+{
+	if (!c->in)
+		return ERR_NONE;
+	return store_session_end(c->st, c->session.digest);
+}
+
+enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up)
+{
+	struct session s = {.person = *person, .level = level, .created = c->now, .seen = c->now};
+	char token[TOKEN_TEXT + 1];
+	bool same = c->in && !memcmp(&c->person.id, person, sizeof *person);
+	s.expires = c->now + (level == SESSION_HALF ? HALF_LIFE : c->k->conf->session_max);
+	s.stepped_up = stepped_up ? c->now : same ? c->session.stepped_up : 0;
+	s.guarded = same && c->session.guarded;
+	snprintf(s.agent, sizeof s.agent, "%s", c->agent);
+	snprintf(s.address, sizeof s.address, "%s", c->address);
+	if (same && c->session.scratch.len)
+		buf_add(&s.scratch, c->session.scratch.data, c->session.scratch.len);
+	enum err e = s.scratch.failed ? ERR_NOMEM : session_end(c);
+	if (!e)
+		e = session_token(token);
+	if (!e)
+		e = session_digest(c, token, s.digest);
+	if (!e)
+		e = store_session_add(c->st, &s);
+	if (!e) {
+		memcpy(c->token, token, sizeof token);
+		c->token_new = true;
+		session_clear(&c->session);
+		c->session = s;
+	} else {
+		session_clear(&s);
+	}
+	secret_wipe(token, sizeof token);
+	return e;
+}
+
+bool session_stepped_up(const struct call *c)
+{
+	return c->session.stepped_up && c->now - c->session.stepped_up < STEP_UP_LIFE && c->now >= c->session.stepped_up;
+}
