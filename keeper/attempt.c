@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/attempt.h"
 #include "common/secret.h"
 #include "common/text.h"

@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/call.h"
 #include "common/clock.h"
 #include "common/i18n.h"

@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/factor.h"
 #include "keeper/recovery.h"
 #include "keeper/totp.h"

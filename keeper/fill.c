@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/fill.h"
 #include <string.h>
 

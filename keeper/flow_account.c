@@ -1,4 +1,5 @@
 /* The account page and the change of password. */
+#include "config.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/call.h"

@@ -1,6 +1,7 @@
 /* Registering an authenticator app, in the wizard and from the account; recovery codes. The key waits in the store as an
  * unconfirmed authenticator, so that a wrong code, a reload or another device shows the same one; it counts only after a
  * right code. */
+#include "config.h"
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"
@@ -95,7 +96,7 @@ static void app_page(struct call *c, const struct authenticator *a)
 static enum err recovery_make(struct call *c, const struct person *p)
 {
 	char shown[RECOVERY_CODES][RECOVERY_TEXT];
-	AUTO_BUF canonical[RECOVERY_CODES] = {BUF_INIT};
+	struct buf canonical[RECOVERY_CODES] = {BUF_INIT};
 	const char *codes[RECOVERY_CODES];
 	AUTO_BUF scratch = BUF_INIT;
 	enum err e = ERR_NONE;

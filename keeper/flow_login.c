@@ -1,4 +1,5 @@
 /* Logging in with the browser: password, then the factor or (while an enrolment is unfinished) the mailed code. */
+#include "config.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/call.h"

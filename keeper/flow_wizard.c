@@ -1,4 +1,5 @@
 /* The first login: birth date, terms, e-mail address, method, own password, done. No step is stored: see require.h. */
+#include "config.h"
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"

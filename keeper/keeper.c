@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/keeper.h"
 #include <errno.h>
 #include <stdio.h>

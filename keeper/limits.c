@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/limits.h"
 #include <string.h>
 

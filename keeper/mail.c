@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/mail.h"
 #include "common/i18n.h"
 #include <openssl/evp.h>

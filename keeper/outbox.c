@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/outbox.h"
 #include "common/clock.h"
 #include "common/secret.h"

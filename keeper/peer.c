@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/peer.h"
 #include <pwd.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/policy.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/pool.h"
 #include <pthread.h>
 #include <stdio.h>

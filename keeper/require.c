@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/require.h"
 
 #define BOTH_ROLES (1u << ROLE_MEMBER | 1u << ROLE_STAFF)

@@ -1,3 +1,4 @@
+#include "config.h"
 #include "keeper/server.h"
 #include "common/clock.h"
 #include "common/daemon.h"

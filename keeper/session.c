@@ -1,4 +1,5 @@
 /* Sessions of the browser door: tokens, their digests, what level they have reached. */
+#include "config.h"
 #include "common/base64url.h"
 #include "common/secret.h"
 #include "keeper/call.h"
