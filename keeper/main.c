@@ -63,7 +63,7 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 	struct outbox *outbox = NULL;
 	struct store *probe = NULL;
 	int auth = -1, web = -1, stop = stop_signals();
-	bool own = daemon_passed_fd("auth") < 0;
+	bool own_auth = daemon_passed_fd("auth") < 0, own_web = daemon_passed_fd("web") < 0;
 	memset(&k, 0, sizeof k);
 	enum err e = stop < 0 ? err_set(m, ERR_IO, "cannot watch signals") : keeper_open(&k, conf, m);
 	if (!e)
@@ -83,11 +83,11 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 	outbox_stop(outbox);
 	if (auth >= 0) {
 		close(auth);
-		socket_remove(conf, "auth", own);
+		socket_remove(conf, "auth", own_auth);
 	}
 	if (web >= 0) {
 		close(web);
-		socket_remove(conf, "web", own);
+		socket_remove(conf, "web", own_web);
 	}
 	if (stop >= 0)
 		close(stop);

@@ -1,0 +1,158 @@
+"""A whole site (keeper, mailer, enrolld) and a real Chromium in front of it."""
+import email
+import email.policy
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "pam"))
+
+from conftest import BUILD  # noqa: E402
+from harness import Instance, Process, accepts, wait_until  # noqa: E402
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+
+ENROLLD = BUILD / "enroll/kosmo-enrolld"
+
+
+class Site(Instance):
+    """An Instance whose kosmo-enrolld runs and has started keeper and mailer beside itself."""
+
+    def __init__(self, folder, people, conf=""):
+        super().__init__(folder, people)
+        text = self.conf.read_text()
+        self.url = re.search(r"^url *= *(\S+)", text, re.M).group(1)
+        self.port = int(self.url.rsplit(":", 1)[1])
+        if conf:
+            drop = self.dir / "kosmo.conf.d"
+            drop.mkdir(exist_ok=True)
+            (drop / "50-test.conf").write_text(conf)
+        self.seen = set()
+
+    def start(self, env=None):
+        self.process = Process([ENROLLD, "-c", self.conf], self.dir / "enrolld.log", env)
+        wait_until(lambda: accepts(socket.AF_INET, ("127.0.0.1", self.port)) or not self.process.alive(), 20, "enrolld")
+        wait_until(lambda: accepts(socket.AF_UNIX, str(self.dir / "run/web.sock")) or not self.process.alive(), 20, "keeper")
+        assert self.process.alive(), self.process.log.read_text()
+
+    def mail(self, seconds=15):
+        """The next mail that arrives in the Maildir, parsed; each is given once."""
+        new = self.dir / "mail/new"
+        found = []
+
+        def arrived():
+            found[:] = sorted((p for p in new.iterdir() if p.name not in self.seen), key=lambda p: p.stat().st_mtime_ns)
+            return found
+
+        wait_until(arrived, seconds, "a mail")
+        self.seen.add(found[0].name)
+        return email.message_from_bytes(found[0].read_bytes(), policy=email.policy.default)
+
+
+def mailed(message):
+    """(code, link) of a mail; link is None where it has none."""
+    body = message.get_content()
+    code = re.search(r"^\s+(\d{6})\s*$", body, re.M)
+    link = re.search(r"https?://\S+/mail/\S+", body)
+    return code and code.group(1), link and link.group(0)
+
+
+class Browser:
+    """One Chromium with a profile of its own."""
+
+    def __init__(self, lang="en", width=1280, height=900, javascript=True):
+        self.profile = tempfile.mkdtemp(prefix="kosmo-chromium-")
+        o = webdriver.ChromeOptions()
+        o.binary_location = "/usr/bin/chromium"
+        for a in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                  "--disable-dev-shm-usage", "--hide-scrollbars", "--force-prefers-reduced-motion",
+                  f"--lang={lang}", f"--user-data-dir={self.profile}", f"--window-size={width},{height}"):
+            o.add_argument(a)
+        prefs = {"intl.accept_languages": lang}
+        if not javascript:
+            prefs["profile.managed_default_content_settings.javascript"] = 2
+        o.add_experimental_option("prefs", prefs)
+        self.d = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=o)
+        self.d.set_page_load_timeout(20)
+
+    def close(self):
+        self.d.quit()
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+    def get(self, url):
+        self.d.get(url)
+
+    @property
+    def path(self):
+        return re.sub(r"^https?://[^/]+", "", self.d.current_url)
+
+    @property
+    def text(self):
+        return self.d.find_element(By.TAG_NAME, "body").text
+
+    def at(self, path, seconds=10):
+        """Waits until the address is this path (queries do not count)."""
+        end = time.monotonic() + seconds
+        while self.path.split("?")[0] != path:
+            assert time.monotonic() < end, f"expected {path}, still at {self.path}: {self.text[:400]}"
+            time.sleep(0.05)
+        return self
+
+    def find(self, css):
+        return self.d.find_element(By.CSS_SELECTOR, css)
+
+    def all(self, css):
+        return self.d.find_elements(By.CSS_SELECTOR, css)
+
+    def type(self, name, text):
+        e = self.find(f"input[name={name}]:not([type=hidden])")
+        e.clear()
+        e.send_keys(text)
+
+    def press(self, css="button.main"):
+        """Presses a button and waits for the page that follows."""
+        old = self.find("html")
+        self.find(css).click()
+        end = time.monotonic() + 15
+        while True:
+            try:
+                old.is_enabled()
+            except Exception:
+                break
+            assert time.monotonic() < end, "no page followed"
+            time.sleep(0.02)
+
+    def fill(self, **fields):
+        for name, text in fields.items():
+            self.type(name, text)
+        self.press()
+
+    def error(self, name):
+        found = self.all(f"#e-{name}")
+        return found[0].text if found else ""
+
+    def cookie(self):
+        return next((c for c in self.d.get_cookies() if c["name"] in ("kosmo", "__Host-kosmo")), None)
+
+
+def read_qr(png, folder):
+    """What a stranger reads from the picture (zbarimg)."""
+    f = pathlib.Path(folder) / "qr.png"
+    f.write_bytes(png)
+    p = subprocess.run(["zbarimg", "-q", "--raw", str(f)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.returncode == 0, p.stderr
+    return p.stdout.decode().strip()
+
+
+def app_code(secret, at=None):
+    """What a stranger computes from the key (oathtool)."""
+    now = [] if at is None else [f"--now=@{int(at)}"]
+    return subprocess.run(["oathtool", "--totp", "-b", *now, secret], check=True, stdout=subprocess.PIPE).stdout.decode().strip()

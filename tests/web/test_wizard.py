@@ -1,0 +1,511 @@
+"""The main job in a real browser: first login, registration of an app, then password + code; and what people do on the way."""
+import csv
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+import pytest
+from browser import Browser, Site, app_code, mailed, read_qr
+from harness import Person
+from selenium.webdriver.common.by import By
+
+BIRTH = "昭和25年4月1日"  # 1950-04-01
+NEW_PASSWORD = "mikan to densha 27"
+
+
+class Member(Person):
+    def __init__(self, login, role="member", birth="1950-04-01", name="山田 花子"):
+        super().__init__(login, role, password=False, seed=False)
+        self.birth, self.name = birth, name
+
+    def row(self):
+        return [self.login, self.name, self.birth, f"{self.login}@example.jp", self.role, "", ""]
+
+
+@pytest.fixture(scope="module")
+def site():
+    folder = tempfile.mkdtemp(prefix="kosmo-")
+    people = [Member(f"h{i:05d}") for i in range(40)] + [Member("hanako", "staff")]
+    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n")
+    s.free = iter(people)
+    s.start()
+    yield s
+    s.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def member(site):
+    p = next(site.free)
+    p.initial = site.initial(p.login)
+    return p
+
+
+@pytest.fixture
+def browser():
+    b = Browser()
+    yield b
+    b.close()
+
+
+@pytest.fixture
+def other_browser():
+    b = Browser()
+    yield b
+    b.close()
+
+
+def open_login(b, site):
+    b.get(site.url + "/")
+    return b.at("/login")
+
+
+def begin(b, site, p):
+    """From the letter to the page for the address."""
+    open_login(b, site).fill(login=p.login, password=p.initial)
+    b.at("/first/birth-date").fill(birth_date=BIRTH)
+    b.at("/first/terms")
+    if not b.find("input[name=agree]").get_attribute("type") == "hidden":
+        b.find("input[name=agree]").click()
+    b.press()
+    return b.at("/first/email")
+
+
+def confirm_by_code(b, site):
+    b.press()
+    b.at("/first/email/sent")
+    code, _ = mailed(site.mail())
+    b.fill(code=code)
+    return b.at("/first/method")
+
+
+def to_app(b, site, p):
+    begin(b, site, p)
+    confirm_by_code(b, site)
+    b.find("input[name=method]").click()
+    b.press()
+    b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done").press("button[value=app]")
+    return b.at("/app")
+
+
+def qr(b, site):
+    """The picture as saved, read by a stranger: the otpauth URI."""
+    c = b.cookie()
+    r = urllib.request.Request(site.url + "/app/qr.png?save=1", headers={"Cookie": f"{c['name']}={c['value']}"})
+    with urllib.request.urlopen(r) as answer:
+        assert answer.headers["Content-Type"] == "image/png"
+        assert "attachment" in answer.headers["Content-Disposition"]
+        return read_qr(answer.read(), site.dir)
+
+
+def secret_of(uri):
+    return uri.split("secret=")[1].split("&")[0]
+
+
+def register(b, site):
+    secret = secret_of(qr(b, site))
+    b.fill(code=app_code(secret))
+    b.at("/recovery")
+    codes = [e.text for e in b.all(".codes code")]
+    b.press()
+    b.at("/account")
+    return secret, codes
+
+
+def enrol(b, site, p):
+    to_app(b, site, p)
+    return register(b, site)
+
+
+def log_out(b, site):
+    b.get(site.url + "/logout")
+    b.press()
+    return b.at("/login")
+
+
+def fresh_code(secret, used=()):
+    """A code of a step that no code was used of yet: waits for the next one if it must."""
+    while True:
+        code = app_code(secret)
+        if code not in used:
+            return code
+        time.sleep(0.5)
+
+
+def test_from_the_letter_to_the_account(site, member, browser, other_browser):
+    b = browser
+    begin(b, site, member)
+    assert b.find("input[name=email]").get_attribute("value") == f"{member.login}@example.jp"
+    b.press()
+    b.at("/first/email/sent")
+    pair = b.find(".pair").text
+    message = site.mail()
+    assert message["From"].addresses[0].addr_spec == "no-reply@example.jp"
+    assert message["From"].addresses[0].display_name == "みほん健康保険組合"
+    code, link = mailed(message)
+    assert code and link.startswith(site.url)
+
+    # the link in another browser asks for the number of the first screen
+    o = other_browser
+    o.get(link)
+    o.fill(pair="00")
+    assert "number" in o.error("pair")
+    o.fill(pair=pair)
+    assert "/mail/confirm" in o.path
+    # the first page moves on by itself
+    b.at("/first/method", 15)
+    # used once is used up
+    o.get(link)
+    assert not o.all("input[name=pair]") and not o.all("form[action='/mail/confirm']")
+
+    b.find("input[name=method]").click()
+    b.press()
+    b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done").press("button[value=app]")
+    b.at("/app")
+    uri = qr(b, site)
+    assert uri.startswith("otpauth://totp/")
+    key = b.find("#key").text
+    assert key.replace(" ", "") == secret_of(uri)
+    assert all(len(g) == 4 for g in key.split())
+    assert b.find("a[href^='otpauth:']").get_attribute("href").split("secret=")[1][:32] == secret_of(uri)
+
+    # the same key after a wrong code and after a reload
+    right = app_code(secret_of(uri))
+    b.fill(code="000000" if right != "000000" else "111111")
+    assert b.error("code") and b.find("#key").text == key
+    b.d.refresh()
+    b.get(site.url + "/app")
+    assert b.find("#key").text == key and qr(b, site) == uri
+    b.fill(code=f" {app_code(secret_of(uri))[:3]} {app_code(secret_of(uri))[3:]}", name="わたしの電話")
+    b.at("/recovery")
+    codes = [e.text for e in b.all(".codes code")]
+    assert len(codes) == len(set(codes)) == 10
+    b.d.refresh()
+    assert [e.text for e in b.all(".codes code")] == codes
+    b.press()
+    b.at("/account")
+    assert "わたしの電話" in b.text and member.login in b.text
+    assert "added" in site.mail().get_content()
+
+    # and now the everyday login
+    log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
+    b.at("/login/code").fill(code=fresh_code(secret_of(uri), {right}))
+    b.at("/account")
+
+    # the letter's password is dead
+    log_out(b, site).fill(login=member.login, password=member.initial)
+    assert "not right" in b.text
+
+
+def test_wrong_and_replayed_codes_and_recovery(site, member, browser):
+    b = browser
+    secret, codes = enrol(b, site, member)
+    site.mail()  # "an app was added"
+    used = app_code(secret)
+    log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
+    b.at("/login/code").fill(code="000000" if used != "000000" else "111111")
+    assert b.error("code")
+    time.sleep(1.1)
+    code = fresh_code(secret, {used})
+    b.fill(code=code)
+    b.at("/account")
+    log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
+    b.at("/login/code").fill(code=code)  # replayed
+    assert b.error("code")
+    time.sleep(1.1)
+    b.fill(code=codes[0].upper().replace("-", " "))
+    b.at("/account")
+    assert "9" in b.text
+    assert "recovery code was used" in site.mail().get_content()
+    log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
+    b.at("/login/code").fill(code=codes[0])  # once only
+    assert b.error("code")
+
+
+def test_birth_dates_as_people_write_them(site, browser):
+    b = browser
+    for typed in ("19500401", "1950-4-1", "1950/04/01", "昭和25年4月1日", "S25.4.1", "１９５０年４月１日"):
+        p = next(site.free)
+        open_login(b, site).fill(login=p.login, password=site.initial(p.login))
+        b.at("/first/birth-date").fill(birth_date=typed)
+        b.at("/first/terms")
+        log_out(b, site)
+
+
+def test_wrong_birth_dates_are_explained_and_counted(site, member, browser):
+    b = browser
+    open_login(b, site).fill(login=member.login, password=member.initial)
+    b.at("/first/birth-date")
+    for typed, said in (("", "type your birth date"), ("hello", "year, month and day"), ("1950-02-30", "no such day"),
+                        ("2999-01-01", "yet to come"), ("1850-01-01", "too long ago")):
+        b.fill(birth_date=typed)
+        assert said in b.error("birth_date"), typed
+    for _ in range(5):
+        b.fill(birth_date="1951-01-01")
+        assert "not the birth date" in b.error("birth_date")
+    b.fill(birth_date=BIRTH)
+    assert "too often" in b.error("birth_date")
+
+
+def test_resumes_on_another_device_behind_a_mailed_code(site, member, browser, other_browser):
+    b, o = browser, other_browser
+    to_app(b, site, member)
+    key = b.find("#key").text
+    open_login(o, site).fill(login=member.login, password=NEW_PASSWORD)
+    o.at("/login/mail")
+    assert f"{member.login}@" not in o.text and "@example.jp" in o.text
+    o.fill(code="000000")
+    assert o.error("code")
+    code, link = mailed(site.mail())
+    assert link is None
+    o.fill(code=code)
+    o.at("/app")
+    assert o.find("#key").text == key
+    secret, _ = register(o, site)
+    # the first browser has not proven that factor: it is asked before anything else
+    b.get(site.url + "/account")
+    b.at("/login/code")
+
+
+def test_logging_out_after_done_leads_back(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    confirm_by_code(b, site)
+    b.find("input[name=method]").click()
+    b.press()
+    b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done").press("button[value=logout]")
+    b.at("/login").fill(login=member.login, password=NEW_PASSWORD)
+    b.at("/login/mail").fill(code=mailed(site.mail())[0])
+    b.at("/app")
+
+
+def test_back_button_reload_and_steps_done(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    b.d.back()
+    b.d.back()
+    # whatever old page the browser shows, a step that is done leads on
+    b.get(site.url + "/first/birth-date")
+    b.at("/first/email")
+    b.get(site.url + "/first/password")
+    b.at("/first/email")
+    b.get(site.url + "/account")
+    b.at("/first/email")
+    b.d.refresh()
+    b.at("/first/email")
+    confirm_by_code(b, site)
+
+
+def test_two_tabs(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    first = b.d.current_window_handle
+    b.d.switch_to.new_window("tab")
+    b.get(site.url + "/")
+    b.at("/first/email")
+    confirm_by_code(b, site)
+    b.d.switch_to.window(first)
+    b.press()  # the old tab's form: its step is done
+    b.at("/first/method")
+
+
+def test_double_submit_sends_one_mail(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    before = len(list((site.dir / "mail/new").iterdir()))
+    b.d.execute_script("const f = document.querySelector('#f-form'); const d = new URLSearchParams(new FormData(f));"
+                       "for (let i = 0; i < 5; i++) fetch(f.action, {method: 'POST', body: d});")
+    time.sleep(2)
+    b.press()
+    b.at("/first/email/sent")
+    time.sleep(2)
+    new = list((site.dir / "mail/new").iterdir())
+    assert len(new) == before + 1
+    site.seen.update(p.name for p in new)
+
+
+def test_expired_page_loses_nothing(site, member, browser):
+    b = browser
+    open_login(b, site)
+    b.d.delete_all_cookies()
+    b.fill(login=member.login, password=member.initial)
+    b.at("/login")
+    assert "open for too long" in b.text
+    b.fill(login=member.login, password=member.initial)
+    b.at("/first/birth-date")
+    b.d.delete_all_cookies()
+    b.fill(birth_date=BIRTH)
+    b.at("/login")
+
+
+def test_without_javascript(site, member):
+    b = Browser(javascript=False, width=360, height=800)
+    try:
+        begin(b, site, member)
+        b.press()
+        b.at("/first/email/sent")
+        _, link = mailed(site.mail())
+        b.get(link)  # the same browser needs no number
+        assert not b.all("input[name=pair]")
+        b.press()
+        b.get(site.url + "/")
+        b.at("/first/method")
+        b.find("input[name=method]").click()
+        b.press()
+        b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+        b.at("/first/done").press("button[value=app]")
+        secret, codes = register(b, site)
+        assert len(codes) == 10
+        site.mail()
+    finally:
+        b.close()
+
+
+def test_scanners_consume_nothing(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    b.press()
+    b.at("/first/email/sent")
+    code, link = mailed(site.mail())
+    for method in "GET", "HEAD":
+        with urllib.request.urlopen(urllib.request.Request(link, method=method)) as r:
+            assert r.status == 200
+    # a scanner that submits the form it sees, from a browser of its own
+    o = Browser()
+    try:
+        o.get(link)
+        o.press()
+        assert o.error("pair")
+    finally:
+        o.close()
+    b.fill(code=code)
+    b.at("/first/method")
+
+
+def test_account_changes(site, member, browser):
+    b = browser
+    secret, codes = enrol(b, site, member)
+    site.mail()
+    b.find("a[href^='/account/rename']").click()
+    b.at("/account/rename").fill(name="居間のタブレット")
+    b.at("/account")
+    assert "居間のタブレット" in b.text
+    # the only one cannot be removed
+    assert not b.all("a[href^='/account/remove']")
+    b.press("form[action='/app'] button")
+    b.at("/app")
+    second = secret_of(qr(b, site))
+    assert second != secret
+    b.fill(code=app_code(second), name="second")
+    b.at("/account")
+    site.mail()
+    b.find("a[href^='/account/remove']").click()
+    b.at("/account/remove").press()
+    b.at("/account")
+    assert "removed" in site.mail().get_content()
+    assert len(b.all("a[href^='/account/rename']")) == 1
+    # new recovery codes end the old ones
+    b.press("form[action='/recovery/new'] button")
+    b.at("/recovery")
+    new_codes = [e.text for e in b.all(".codes code")]
+    assert not set(new_codes) & set(codes)
+    b.press()
+    # the password
+    b.get(site.url + "/account/password")
+    b.fill(current="wrong wrong", new="kumo no ue 4 aoi", again="kumo no ue 4 aoi")
+    assert b.error("current")
+    time.sleep(1.1)
+    b.fill(current=NEW_PASSWORD, new="short", again="short")
+    assert "8 characters" in b.error("new")
+    b.fill(current=NEW_PASSWORD, new="kumo no ue 4 aoi", again="kumo no ue 4 aoj")
+    assert "differ" in b.error("again")
+    b.fill(current=NEW_PASSWORD, new="kumo no ue 4 aoi", again="kumo no ue 4 aoi")
+    b.at("/account")
+    assert "password" in site.mail()["Subject"].lower()
+    log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
+    assert "not right" in b.text
+    time.sleep(1.1)
+    b.fill(login=member.login, password="kumo no ue 4 aoi")
+    b.at("/login/code").fill(code=codes[1])
+    assert b.error("code")
+    time.sleep(1.1)
+    b.fill(code=new_codes[0])
+    b.at("/account")
+
+
+def test_new_passwords_are_judged(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    confirm_by_code(b, site)
+    b.find("input[name=method]").click()
+    b.press()
+    b.at("/first/password")
+    for new, again, field, said in (("", "", "new", "new password"), ("abc", "abc", "new", "8 characters"),
+                                    ("password", "password", "new", "easy to guess"),
+                                    (f"{member.login}{member.login}", "", "new", "user ID"),
+                                    (member.initial, member.initial, "new", "have now"),
+                                    (NEW_PASSWORD, "", "again", "once more"), (NEW_PASSWORD, "other", "again", "differ")):
+        b.fill(new=new, again=again)
+        assert said in b.error(field), (new, b.error(field))
+    b.fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done")
+
+
+def test_wrong_address_is_mended(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    b.fill(email="no address")
+    assert "not an e-mail address" in b.error("email")
+    b.fill(email="typo@example.jp")
+    b.at("/first/email/sent")
+    assert site.mail()["To"].addresses[0].addr_spec == "typo@example.jp"
+    b.get(site.url + "/first/email")
+    b.fill(email="ＲＩＧＨＴ@example.jp")
+    b.at("/first/email/sent")
+    m = site.mail()
+    assert m["To"].addresses[0].addr_spec == "RIGHT@example.jp"
+    b.press("form[action='/first/email/again'] button") if b.all("form[action='/first/email/again'] button:enabled") else None
+    b.fill(code=mailed(m)[0])
+    b.at("/first/method")
+
+
+def test_japanese(site, member):
+    b = Browser(lang="ja", width=360, height=800)
+    try:
+        open_login(b, site)
+        assert b.find("html").get_attribute("lang") == "ja"
+        b.fill(login=member.login, password="違います")
+        assert "正しく" in b.text or "違" in b.text
+        time.sleep(1.1)
+        begin(b, site, member)
+        b.press()
+        b.at("/first/email/sent")
+        m = site.mail()
+        assert any(ord(ch) > 0x3040 for ch in m["Subject"]) and "確認" in m.get_content()
+    finally:
+        b.close()
+
+
+def test_another_persons_session_is_over_after_login(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    stolen = b.cookie()
+    log_out(b, site)
+    b.d.add_cookie({"name": stolen["name"], "value": stolen["value"], "path": "/"})
+    b.get(site.url + "/first/email")
+    b.at("/login")
+
+
+def test_cookie_flags_and_fixation(site, member, browser):
+    b = browser
+    open_login(b, site)
+    before = b.cookie()
+    assert before["httpOnly"] and before["sameSite"] == "Lax" and before["path"] == "/"
+    b.fill(login=member.login, password=member.initial)
+    b.at("/first/birth-date")
+    assert b.cookie()["value"] != before["value"]
