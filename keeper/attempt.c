@@ -1,7 +1,7 @@
-#include "config.h"
 #include "keeper/attempt.h"
 #include "common/secret.h"
 #include "common/text.h"
+#include "config.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -178,8 +178,8 @@ static enum verdict verdict_for(enum err e)
 	return e == ERR_BUSY || e == ERR_IO || e == ERR_TIMEOUT ? VERDICT_UNAVAILABLE : VERDICT_INTERNAL;
 }
 
-enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *a, const char *text, size_t n, int64_t now,
-			    const struct factor **ret_factor, attempt_within within, void *arg)
+enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *a, const char *text, size_t n,
+			    int64_t now, const struct factor **ret_factor, attempt_within within, void *arg)
 {
 	struct person p;
 	AUTO_BUF code = BUF_INIT;

@@ -1,6 +1,6 @@
-/* A login on its way, the same for both doors: it takes an answer and tells what comes next, reads fresh state each time,
- * and holds no lock and no transaction while a person types. In the terminal it lives in the connection; in the browser a
- * session row stands for the part after the password. */
+/* A login on its way, the same for both doors: it takes an answer and tells what comes next, reads fresh state each
+ * time, and holds no lock and no transaction while a person types. In the terminal it lives in the connection; in the
+ * browser a session row stands for the part after the password. */
 #ifndef KOSMO_ATTEMPT_H
 #define KOSMO_ATTEMPT_H
 
@@ -11,13 +11,14 @@
 
 struct attempt {
 	enum door door;
-	char place[72];            /* "web", "pam:sshd": for the audit */
-	char address[64];          /* client, "" if none */
-	char login[LOGIN_MAX + 1]; /* canonical; of an unknown name it only picks a bucket and is never stored or logged */
-	bool found;                /* person is set: a usable account of this door */
+	char place[72];	  /* "web", "pam:sshd": for the audit */
+	char address[64]; /* client, "" if none */
+	char login[LOGIN_MAX +
+		   1]; /* canonical; of an unknown name it only picks a bucket and is never stored or logged */
+	bool found;    /* person is set: a usable account of this door */
 	struct id person;
 	bool password_right; /* or not asked (password=skip) */
-	bool initial;        /* it was the initial password */
+	bool initial;	     /* it was the initial password */
 	bool throttled;
 	struct limit limit; /* of the step under way */
 	char upgrade[PASSWORD_HASH_MAX];
@@ -36,10 +37,11 @@ enum err attempt_password_settle(struct keeper *k, struct store *st, struct atte
 
 /* The factor: one transaction counts, checks, consumes and audits. Without password_right the same work is done and the
  * answer is VERDICT_DENY. *ret_factor (may be NULL): which factor was right; untouched unless VERDICT_ALLOW.
- * within: called in the same transaction after a right one, so that what follows from it is as durable (may be NULL). */
+ * within: called in the same transaction after a right one, so that what follows from it is as durable (may be NULL).
+ */
 typedef enum err (*attempt_within)(struct store *st, const struct person *p, void *arg);
-enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *a, const char *text, size_t n, int64_t now,
-			    const struct factor **ret_factor, attempt_within within, void *arg);
+enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *a, const char *text, size_t n,
+			    int64_t now, const struct factor **ret_factor, attempt_within within, void *arg);
 
 /* May this person use this door now (not disabled, not expired, staff at the terminal)? */
 bool attempt_usable(const struct person *p, enum door door, int64_t now);

@@ -1,8 +1,8 @@
-#include "config.h"
 #include "keeper/call.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "config.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,12 +91,16 @@ void view_failure(struct call *c, enum err e, const char *what)
 	AUTO_BUF text = BUF_INIT;
 	char number[16];
 	snprintf(number, sizeof number, "%06u", ref);
-	fill(&text,
-	     passing ? T(c, N_("The service is busy just now. Nothing that you did before is lost. Please wait a minute and try again. "
-			       "(Number {number})"))
-		     : T(c, N_("Something went wrong on our side. Nothing that you did before is lost. Please try again; if it "
-			       "happens again, tell us this number: {number}")),
-	     (const struct fill[]){{"number", number}, {NULL, NULL}});
+	fill(
+	    &text,
+	    passing
+		? T(c, N_("The service is busy just now. Nothing that you did before is lost. Please wait a minute and "
+			  "try again. "
+			  "(Number {number})"))
+		: T(c,
+		    N_("Something went wrong on our side. Nothing that you did before is lost. Please try again; if it "
+		       "happens again, tell us this number: {number}")),
+	    (const struct fill[]){{"number", number}, {NULL, NULL}});
 	view_trouble(c, passing ? 503 : 500, T(c, N_("That did not work")), buf_str(&text), T(c, N_("Try again")), "/");
 	if (passing)
 		wire_puti(&c->view, "retry", 10);
@@ -118,8 +122,8 @@ void call_time(int64_t t, char ret[static 20])
 	time_t when = t;
 	struct tm tm;
 	localtime_r(&when, &tm);
-	snprintf(ret, 20, "%04d-%02d-%02d %02d:%02d", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		 tm.tm_min);
+	snprintf(ret, 20, "%04d-%02d-%02d %02d:%02d", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday,
+		 tm.tm_hour, tm.tm_min);
 }
 
 enum err call_audit(struct call *c, const char *event, const char *detail)
@@ -158,8 +162,8 @@ void call_wake(struct call *c)
 	c->mailed = false;
 }
 
-enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text, const struct fill *values,
-		   int64_t life, struct id *ret_id)
+enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text,
+		   const struct fill *values, int64_t life, struct id *ret_id)
 {
 	c->mailed = true;
 	return mail_queue(c->k, c->st, &p->id, to, c->lang, text, values, c->now, life, ret_id);
@@ -171,7 +175,8 @@ enum err call_notice(struct call *c, const struct person *p, enum mail_text text
 	if (!p->email_verified)
 		return ERR_NONE;
 	call_time(c->now, when);
-	const struct fill values[] = {{"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
+	const struct fill values[] = {
+	    {"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
 	return call_mail(c, p, p->email, text, values, 86400, NULL);
 }
 

@@ -1,5 +1,5 @@
-/* One action of the browser door on its way through the keeper: who asks, what they sent, the view that goes back. What the
- * flows (flow_*.c) have in common lives here; the table of actions is in door_web.c. */
+/* One action of the browser door on its way through the keeper: who asks, what they sent, the view that goes back. What
+ * the flows (flow_*.c) have in common lives here; the table of actions is in door_web.c. */
 #ifndef KOSMO_CALL_H
 #define KOSMO_CALL_H
 
@@ -9,9 +9,9 @@
 #include "keeper/mail.h"
 #include "keeper/require.h"
 
-#define TOKEN_TEXT 43 /* 32 random bytes in base64url */
+#define TOKEN_TEXT   43	 /* 32 random bytes in base64url */
 #define STEP_UP_LIFE 600 /* seconds for which a proven factor opens changes of authenticators */
-#define HALF_LIFE 900    /* seconds to type the code after the password */
+#define HALF_LIFE    900 /* seconds to type the code after the password */
 
 struct action;
 
@@ -26,9 +26,9 @@ struct call {
 	const char *address, *agent; /* "" if none */
 
 	char token[TOKEN_TEXT + 1]; /* of the session, or of a visitor without one (kept nowhere) */
-	bool token_new;             /* must be set as cookie */
-	bool in;                    /* session, person and facts are valid */
-	bool half;                  /* a factor is due before anything else */
+	bool token_new;		    /* must be set as cookie */
+	bool in;		    /* session, person and facts are valid */
+	bool half;		    /* a factor is due before anything else */
 	struct session session;
 	struct person person;
 	struct facts facts;
@@ -50,14 +50,15 @@ bool call_has(const struct call *c, const char *name);
 void view_page(struct call *c, const char *page);
 void view_redirect(struct call *c, const char *path);
 void view_status(struct call *c, int status);
-void view_put(struct call *c, const char *name, const char *value);  /* v.NAME */
+void view_put(struct call *c, const char *name, const char *value); /* v.NAME */
 void view_num(struct call *c, const char *name, int64_t value);
 void view_item(struct call *c, const char *list, size_t i, const char *name, const char *value); /* v.LIST.I.NAME */
-void view_error(struct call *c, const char *field, const char *text); /* e.FIELD */
+void view_error(struct call *c, const char *field, const char *text);				 /* e.FIELD */
 /* A page that says what happened and leads on. */
-void view_trouble(struct call *c, int status, const char *title, const char *text, const char *button, const char *href);
-/* Something failed that is not the person's doing: ERR_BUSY and ERR_IO are 503, the rest 500; logged with a reference that
- * the page shows. */
+void view_trouble(struct call *c, int status, const char *title, const char *text, const char *button,
+		  const char *href);
+/* Something failed that is not the person's doing: ERR_BUSY and ERR_IO are 503, the rest 500; logged with a reference
+ * that the page shows. */
 void view_failure(struct call *c, enum err e, const char *what);
 /* Where this person has to go now. */
 const char *call_next(const struct call *c);
@@ -73,8 +74,8 @@ enum err session_digest(const struct call *c, const char *token, uint8_t ret[sta
 enum err session_csrf(const struct call *c, char ret[static TOKEN_TEXT + 1]);
 /* Fills token, in, session, person, facts, half, unmet. An unknown or ended session is no error: in is false then. */
 enum err session_load(struct call *c);
-/* [tx] A new session with a new token for this person; the old one ends. The cookie is set by door_web. scratch and agent
- * carry over where the old session was the same person's. */
+/* [tx] A new session with a new token for this person; the old one ends. The cookie is set by door_web. scratch and
+ * agent carry over where the old session was the same person's. */
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up);
 enum err session_end(struct call *c); /* [tx] */
 bool session_stepped_up(const struct call *c);
@@ -87,8 +88,8 @@ typedef enum err (*call_change)(struct call *c, struct person *p, void *arg);
 enum err call_transact(struct call *c, call_change f, void *arg);
 
 /* [tx] mail_queue for this call's language; the outbox wakes after the commit. */
-enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text, const struct fill *values,
-		   int64_t life, struct id *ret_id);
+enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text,
+		   const struct fill *values, int64_t life, struct id *ret_id);
 /* [tx] The owner is told of a change, if an address of theirs is verified. */
 enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name, const char *left);
 void call_wake(struct call *c);

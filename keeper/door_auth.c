@@ -1,8 +1,8 @@
-#include "config.h"
 #include "keeper/door_auth.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "config.h"
 #include "keeper/attempt.h"
 #include "keeper/policy.h"
 #include "keeper/require.h"
@@ -57,9 +57,10 @@ static void send_verdict(struct request *r, enum verdict v)
 static void log_decision(const struct dialogue *d, enum verdict v, const char *how)
 {
 	const struct attempt *a = &d->attempt;
-	syslog(LOG_AUTHPRIV | (v == VERDICT_ALLOW ? LOG_INFO : LOG_NOTICE), "%s service=%s user=%s rhost=%s verdict=%s%s%s",
-	       d->account ? "account" : "auth", d->service, a->found ? a->login : "(unknown)", a->address[0] ? a->address : "-",
-	       verdict_name(v), how[0] ? " by " : "", how);
+	syslog(LOG_AUTHPRIV | (v == VERDICT_ALLOW ? LOG_INFO : LOG_NOTICE),
+	       "%s service=%s user=%s rhost=%s verdict=%s%s%s", d->account ? "account" : "auth", d->service,
+	       a->found ? a->login : "(unknown)", a->address[0] ? a->address : "-", verdict_name(v),
+	       how[0] ? " by " : "", how);
 }
 
 /* Words of outside bytes for our log and audit: printable ASCII, the rest as '?'. */
@@ -101,15 +102,18 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	const char *phase = wire_str(m, "phase"), *service = wire_str(m, "service"), *user = wire_str(m, "user");
 	const char *rhost = wire_str(m, "rhost"), *conf = wire_str(m, "conf");
 	if (!phase || (strcmp(phase, "auth") && strcmp(phase, "account")) || !service || !user)
-		return err_set(why, ERR_INVALID, "a message without phase, service or user: module and keeper differ in version?");
+		return err_set(why, ERR_INVALID,
+			       "a message without phase, service or user: module and keeper differ in version?");
 	if (wire_get(m, "conf") && (!conf || !same_conf(k, conf)))
-		return err_set(why, ERR_DENIED, "the module's conf= is not the file this keeper runs on (%s): mend conf= or socket=",
+		return err_set(why, ERR_DENIED,
+			       "the module's conf= is not the file this keeper runs on (%s): mend conf= or socket=",
 			       k->conf->file);
 	enum err e = policy_pam_options(m, &d->policy, why);
 	if (e)
 		return e;
 	if (!peer->trusted && !peer_owns_login(peer, user))
-		return err_set(why, ERR_DENIED, "uid %lu asked for an account that is not its own", (unsigned long)peer->uid);
+		return err_set(why, ERR_DENIED, "uid %lu asked for an account that is not its own",
+			       (unsigned long)peer->uid);
 	char place[72], address[64];
 	clean(d->service, sizeof d->service, service);
 	clean(address, sizeof address, peer->trusted ? rhost : NULL);
@@ -130,7 +134,9 @@ static enum verdict account_verdict(struct keeper *k, struct store *st, struct a
 		return VERDICT_IGNORE;
 	enum err e = store_person_by_login(st, a->login, &p);
 	if (e)
-		return e == ERR_NOTFOUND ? VERDICT_IGNORE : e == ERR_BUSY || e == ERR_IO ? VERDICT_UNAVAILABLE : VERDICT_INTERNAL;
+		return e == ERR_NOTFOUND	      ? VERDICT_IGNORE
+		       : e == ERR_BUSY || e == ERR_IO ? VERDICT_UNAVAILABLE
+						      : VERDICT_INTERNAL;
 	enum verdict v = VERDICT_INTERNAL;
 	if (p.role != ROLE_STAFF) {
 		v = VERDICT_IGNORE;
@@ -170,7 +176,7 @@ static enum verdict password_answer(struct keeper *k, struct store *st, struct d
 static enum err logged_in(struct store *st, const struct person *p, void *arg)
 {
 	const int64_t *now = arg;
-	return store_person_logged_in(st, &p->id, *now);
+	return store_person_seen(st, &p->id, *now);
 }
 
 static void on_answer(struct keeper *k, struct store *st, struct request *r, struct dialogue *d)

@@ -1,8 +1,8 @@
-#include "config.h"
 #include "keeper/door_web.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ struct action {
 	void (*get)(struct call *c), (*post)(struct call *c); /* NULL: not for this method */
 	enum need need;
 	enum requirement_id step;
-	bool hashes;      /* its POST computes a hash */
+	bool hashes;	  /* its POST computes a hash */
 	const char *path; /* its page, to come back to */
 };
 
@@ -91,7 +91,8 @@ static const char *notice(const struct call *c)
 	} notices[] = {
 	    {"expired", N_("The page had been open for too long. Nothing is lost: please try once more.")},
 	    {"out", N_("You are logged out.")},
-	    {"later", N_("You are logged out. The next time you log in, you will be led to the registration of the app.")},
+	    {"later",
+	     N_("You are logged out. The next time you log in, you will be led to the registration of the app.")},
 	    {"renamed", N_("The name was changed.")},
 	    {"removed", N_("The app was removed.")},
 	    {"added", N_("The app was registered.")},

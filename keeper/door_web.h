@@ -1,5 +1,5 @@
-/* The browser door's side of the keeper: an action comes in, a view goes out. Checks session, CSRF token and Origin itself
- * and leads to the first unmet step. */
+/* The browser door's side of the keeper: an action comes in, a view goes out. Checks session, CSRF token and Origin
+ * itself and leads to the first unmet step. */
 #ifndef KOSMO_DOOR_WEB_H
 #define KOSMO_DOOR_WEB_H
 

@@ -1,4 +1,5 @@
-/* The factors beside the password: one table {kind, what it takes, verify}. A factor's rule is written once, for both doors. */
+/* The factors beside the password: one table {kind, what it takes, verify}. A factor's rule is written once, for both
+ * doors. */
 #ifndef KOSMO_FACTOR_H
 #define KOSMO_FACTOR_H
 

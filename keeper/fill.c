@@ -1,5 +1,5 @@
-#include "config.h"
 #include "keeper/fill.h"
+#include "config.h"
 #include <string.h>
 
 static const char *value_of(const struct fill *values, const char *name, size_t n)

@@ -1,7 +1,7 @@
 /* The account page and the change of password. */
-#include "config.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>
@@ -113,7 +113,9 @@ void flow_password(struct call *c)
 	} else if (ch.attempt.password_right) {
 		view_redirect(c, "/account?n=password");
 	} else {
-		view_error(c, "current", T(c, N_("That is not the password that you have now. Please try again after a few seconds.")));
+		view_error(
+		    c, "current",
+		    T(c, N_("That is not the password that you have now. Please try again after a few seconds.")));
 		password_page(c);
 	}
 	attempt_clear(&ch.attempt);

@@ -1,10 +1,10 @@
-/* Registering an authenticator app, in the wizard and from the account; recovery codes. The key waits in the store as an
- * unconfirmed authenticator, so that a wrong code, a reload or another device shows the same one; it counts only after a
- * right code. */
-#include "config.h"
+/* Registering an authenticator app, in the wizard and from the account; recovery codes. The key waits in the store as
+ * an unconfirmed authenticator, so that a wrong code, a reload or another device shows the same one; it counts only
+ * after a right code. */
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "config.h"
 #include "keeper/call.h"
 #include "keeper/recovery.h"
 #include "keeper/totp.h"
@@ -32,8 +32,15 @@ static enum err pending(struct call *c, const struct id *person, struct authenti
 
 enum err app_prepare(struct call *c, const struct person *p)
 {
-	struct authenticator a = {.person = p->id, .kind = FACTOR_TOTP, .algorithm = TOTP_SHA1, .digits = 6, .period = 30,
-				  .secret_len = TOTP_SECRET_LEN, .last_step = -1, .created = c->now}, there;
+	struct authenticator a = {.person = p->id,
+				  .kind = FACTOR_TOTP,
+				  .algorithm = TOTP_SHA1,
+				  .digits = 6,
+				  .period = 30,
+				  .secret_len = TOTP_SECRET_LEN,
+				  .last_step = -1,
+				  .created = c->now},
+			     there;
 	enum err e = pending(c, &p->id, &there);
 	if (e == ERR_NOTFOUND) {
 		e = id_new(&a.id);
@@ -191,9 +198,10 @@ static void app_submit(struct call *c, const struct authenticator *a)
 		view_error(c, "name", T(c, N_("Please give it a name of 1 to 40 characters.")));
 	if (!typed[0])
 		view_error(c, "code", T(c, N_("Please type the 6 digits that your authenticator app shows.")));
-	else if (text_code(typed, strlen(typed), &code) || !buf_str(&code) || strspn(buf_str(&code), "0123456789") != 6 ||
-		 code.len != 6)
-		view_error(c, "code", T(c, N_("The code has exactly 6 digits. Please type the digits that your app shows.")));
+	else if (text_code(typed, strlen(typed), &code) || !buf_str(&code) ||
+		 strspn(buf_str(&code), "0123456789") != 6 || code.len != 6)
+		view_error(c, "code",
+			   T(c, N_("The code has exactly 6 digits. Please type the digits that your app shows.")));
 	if (c->errors) {
 		app_page(c, a);
 		return;
@@ -208,7 +216,8 @@ static void app_submit(struct call *c, const struct authenticator *a)
 		view_redirect(c, call_next(c));
 	} else {
 		view_error(c, "code",
-			   T(c, N_("That code does not match. Please type the code that your app shows now. The picture and the key "
+			   T(c, N_("That code does not match. Please type the code that your app shows now. The "
+				   "picture and the key "
 				   "have not changed. If it keeps failing, check that the clock of your device is set "
 				   "automatically.")));
 		app_page(c, a);
@@ -485,7 +494,8 @@ void flow_remove(struct call *c)
 		view_failure(c, e, "the app");
 	else if (last || n < 2)
 		view_trouble(c, 409, T(c, N_("This is your only app")),
-			     T(c, N_("Without it you could not log in any more. Please add another one first, then remove this one.")),
+			     T(c, N_("Without it you could not log in any more. Please add another one first, then "
+				     "remove this one.")),
 			     T(c, N_("Back")), "/account");
 	else if (c->post)
 		view_redirect(c, "/account?n=removed");

@@ -1,7 +1,7 @@
 /* Logging in with the browser: password, then the factor or (while an enrolment is unfinished) the mailed code. */
-#include "config.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>
@@ -73,7 +73,8 @@ void flow_login(struct call *c)
 	if (!login[0])
 		view_error(c, "login", T(c, N_("Please type your user ID. It is on the letter that you were sent.")));
 	if (!password[0])
-		view_error(c, "password", T(c, N_("Please type your password. The first time, it is the one on the letter.")));
+		view_error(c, "password",
+			   T(c, N_("Please type your password. The first time, it is the one on the letter.")));
 	if (c->errors) {
 		login_page(c);
 		return;
@@ -86,9 +87,10 @@ void flow_login(struct call *c)
 	if (e) {
 		view_failure(c, e, "a login");
 	} else if (!l.attempt.password_right) {
-		view_error(c, "form",
-			   T(c, N_("The user ID or the password is not right. Please check both and try again after a few "
-				   "seconds.")));
+		view_error(
+		    c, "form",
+		    T(c, N_("The user ID or the password is not right. Please check both and try again after a few "
+			    "seconds.")));
 		login_page(c);
 	} else {
 		view_redirect(c, l.guard ? "/login/mail" : "/");
@@ -113,7 +115,7 @@ static enum err code_right(struct store *st, const struct person *p, void *arg)
 {
 	struct call *c = arg;
 	enum err e = session_start(c, &p->id, SESSION_FULL, true);
-	return e ? e : store_person_logged_in(st, &p->id, c->now);
+	return e ? e : store_person_seen(st, &p->id, c->now);
 }
 
 /* A used recovery code is worth a mail to the owner: in a transaction of its own, after the login stands. */
@@ -148,11 +150,14 @@ static bool factor_right(struct call *c, attempt_within within)
 	if (v == VERDICT_UNAVAILABLE || v == VERDICT_INTERNAL)
 		view_failure(c, v == VERDICT_UNAVAILABLE ? ERR_BUSY : ERR_INTERNAL, "a code");
 	else if (v == VERDICT_THROTTLED)
-		view_error(c, "code", T(c, N_("Too many wrong codes one after another. Please wait a few seconds, then type the code "
-					      "that your app shows then.")));
+		view_error(
+		    c, "code",
+		    T(c, N_("Too many wrong codes one after another. Please wait a few seconds, then type the code "
+			    "that your app shows then.")));
 	else
 		view_error(c, "code",
-			   T(c, N_("That code is not right or was used before. Please wait for the next code in your app and type "
+			   T(c, N_("That code is not right or was used before. Please wait for the next code in your "
+				   "app and type "
 				   "that one.")));
 	return false;
 }
@@ -246,9 +251,10 @@ void flow_guard(struct call *c)
 		return;
 	}
 	view_error(c, "code",
-		   right == ERR_TOOBIG  ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
-		   : right == ERR_NOTFOUND ? T(c, N_("The code has expired. Please have a new one sent."))
-					   : T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
+		   right == ERR_TOOBIG ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
+		   : right == ERR_NOTFOUND
+		       ? T(c, N_("The code has expired. Please have a new one sent."))
+		       : T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
 	guard_page(c);
 }
 

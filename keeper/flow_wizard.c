@@ -1,8 +1,8 @@
 /* The first login: birth date, terms, e-mail address, method, own password, done. No step is stored: see require.h. */
-#include "config.h"
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static enum err birth_check(struct call *c, struct person *p, void *arg)
 	}
 	if (e || text_birth_date(s, strlen(s), text_today(c->now), &typed))
 		return e;
-	*right = p->birth.year && typed.year == p->birth.year && typed.month == p->birth.month && typed.day == p->birth.day;
+	*right =
+	    p->birth.year && typed.year == p->birth.year && typed.month == p->birth.month && typed.day == p->birth.day;
 	if (!*right)
 		return call_audit(c, "birth.wrong", "");
 	p->birth_confirmed = true;
@@ -75,7 +76,8 @@ void flow_birth(struct call *c)
 			view_error(c, "birth_date", bad);
 		else if (!c->errors)
 			view_error(c, "birth_date",
-				   T(c, N_("This is not the birth date that we have. Please check what you typed. If it is right, "
+				   T(c, N_("This is not the birth date that we have. Please check what you typed. If "
+					   "it is right, "
 					   "please contact us.")));
 	}
 	view_put(c, "birth_date", s);
@@ -132,7 +134,8 @@ static enum err link_text(struct call *c, const char *token, struct buf *ret)
 static enum err email_send(struct call *c, struct person *p, void *arg)
 {
 	struct email_send *es = arg;
-	struct code old, row = {.person = p->id, .purpose = CODE_VERIFY_EMAIL, .created = c->now, .expires = c->now + ADDRESS_LIFE};
+	struct code old,
+	    row = {.person = p->id, .purpose = CODE_VERIFY_EMAIL, .created = c->now, .expires = c->now + ADDRESS_LIFE};
 	char code[8], token[TOKEN_TEXT + 1];
 	unsigned number, pair;
 	AUTO_BUF link = BUF_INIT;
@@ -197,7 +200,8 @@ void flow_email(struct call *c)
 		view_error(c, "email", T(c, N_("Please type your e-mail address.")));
 		email_page(c);
 	} else if (text_email(typed, strlen(typed), &address) || !buf_str(&address)) {
-		view_error(c, "email", T(c, N_("This is not an e-mail address. Please type it as in name@example.jp.")));
+		view_error(c, "email",
+			   T(c, N_("This is not an e-mail address. Please type it as in name@example.jp.")));
 		email_page(c);
 	} else {
 		send_to(c, buf_str(&address), true);
@@ -243,7 +247,11 @@ static enum err email_confirmed(struct call *c, struct person *p, const char *ad
 	snprintf(p->email, sizeof p->email, "%s", address);
 	p->email_verified = true;
 	enum err e = store_person_save(c->st, p);
-	struct audit row = {.time = c->now, .person = p->id, .event = "email.verified", .door = "web", .address = c->address,
+	struct audit row = {.time = c->now,
+			    .person = p->id,
+			    .event = "email.verified",
+			    .door = "web",
+			    .address = c->address,
 			    .detail = ""};
 	return e ? e : store_audit(c->st, &row);
 }
@@ -257,7 +265,7 @@ static enum err email_code(struct call *c, struct person *p, void *arg)
 	enum err e = store_code_live(c->st, &p->id, CODE_VERIFY_EMAIL, c->now, &live);
 	if (e && e != ERR_NOTFOUND)
 		return e;
-	*right = e                                                       ? ERR_NOTFOUND
+	*right = e ? ERR_NOTFOUND
 		 : text_code(typed, strlen(typed), &code) || !buf_str(&code)
 		     ? ERR_DENIED
 		     : store_code_try(c->st, &p->id, CODE_VERIFY_EMAIL, buf_str(&code), c->now);
@@ -279,10 +287,11 @@ void flow_email_code(struct call *c)
 		return;
 	}
 	view_error(c, "code",
-		   !call_has(c, "code")    ? T(c, N_("Please type the 6 digits of the mail."))
-		   : right == ERR_TOOBIG   ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
-		   : right == ERR_NOTFOUND ? T(c, N_("The code has expired. Please have a new one sent."))
-					   : T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
+		   !call_has(c, "code")	 ? T(c, N_("Please type the 6 digits of the mail."))
+		   : right == ERR_TOOBIG ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
+		   : right == ERR_NOTFOUND
+		       ? T(c, N_("The code has expired. Please have a new one sent."))
+		       : T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
 	flow_email_sent(c);
 }
 
@@ -304,7 +313,8 @@ void flow_email_state(struct call *c)
 	view_page(c, "email-state");
 }
 
-/* ---- the mailed link: opens a page with a button; elsewhere than in the first browser it asks for the pair number ---- */
+/* ---- the mailed link: opens a page with a button; elsewhere than in the first browser it asks for the pair number
+ * ---- */
 
 static bool same_person(const struct call *c, const struct code *code)
 {
@@ -391,10 +401,11 @@ void flow_link_confirm(struct call *c)
 	} else if (l.result == ERR_NOTFOUND) {
 		view_page(c, "link-bad");
 	} else if (l.result) {
-		view_error(c, "pair",
-			   l.result == ERR_INVALID
-			       ? T(c, N_("Please type the number of two digits that the first screen shows."))
-			       : T(c, N_("This is not the number that the first screen shows. Please look at it once more.")));
+		view_error(
+		    c, "pair",
+		    l.result == ERR_INVALID
+			? T(c, N_("Please type the number of two digits that the first screen shows."))
+			: T(c, N_("This is not the number that the first screen shows. Please look at it once more.")));
 		link_page(c, l.token, &l.code);
 	} else {
 		if (same_person(c, &l.code))
@@ -467,10 +478,13 @@ static const char *password_words(struct call *c, enum password_verdict v, struc
 	case PASSWORD_BYTES:
 		return T(c, N_("The password holds a character that cannot be used. Please leave it out."));
 	case PASSWORD_COMMON:
-		return T(c, N_("This password is easy to guess. Please choose another one, for example three words that do not "
-			       "belong together."));
+		return T(
+		    c,
+		    N_("This password is easy to guess. Please choose another one, for example three words that do not "
+		       "belong together."));
 	case PASSWORD_PERSONAL:
-		return T(c, N_("The password holds your name, user ID, e-mail address or birth date. Please choose another one."));
+		return T(c, N_("The password holds your name, user ID, e-mail address or birth date. Please choose "
+			       "another one."));
 	case PASSWORD_SAME:
 		break;
 	}
@@ -516,8 +530,8 @@ bool password_acceptable(struct call *c, const struct person *p, struct buf *nfk
 		view_error(c, "new", T(c, N_("Please type a new password.")));
 		return false;
 	}
-	enum password_verdict v = text_nfkc(new_one, strlen(new_one), nfkc) || !buf_str(nfkc) ? PASSWORD_BYTES
-											      : quality(c, p, buf_str(nfkc));
+	enum password_verdict v =
+	    text_nfkc(new_one, strlen(new_one), nfkc) || !buf_str(nfkc) ? PASSWORD_BYTES : quality(c, p, buf_str(nfkc));
 	const char *bad = password_words(c, v, &words);
 	if (bad)
 		view_error(c, "new", bad);

@@ -1,5 +1,5 @@
-#include "config.h"
 #include "keeper/keeper.h"
+#include "config.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -21,7 +21,8 @@ struct keeper {
 	void *wake_arg;
 };
 
-/* ERR_CORRUPT and the like with a sentence. Loads key and configuration's derived values; the store is opened by each worker. */
+/* ERR_CORRUPT and the like with a sentence. Loads key and configuration's derived values; the store is opened by each
+ * worker. */
 enum err keeper_open(struct keeper *k, const struct conf *conf, struct errmsg *m);
 void keeper_close(struct keeper *k);
 

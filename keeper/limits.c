@@ -1,5 +1,5 @@
-#include "config.h"
 #include "keeper/limits.h"
+#include "config.h"
 #include <string.h>
 
 /* Under this many failures the wait begins when the attempt proved wrong, so that two logins at one instant do not shut
@@ -100,8 +100,8 @@ static int64_t quota_wait(const struct quota *q, const struct counter *c, int64_
 	return !ignore_apart && now < c->not_before ? c->not_before - now : 0;
 }
 
-enum err limits_take(struct store *st, const struct seal *s, const struct quota *q, const struct id *person, int64_t now,
-		     bool ignore_apart, int64_t *ret_wait)
+enum err limits_take(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
+		     int64_t now, bool ignore_apart, int64_t *ret_wait)
 {
 	uint8_t key[DIGEST_LEN];
 	struct counter c;
@@ -121,8 +121,8 @@ enum err limits_take(struct store *st, const struct seal *s, const struct quota 
 	return e;
 }
 
-enum err limits_look(struct store *st, const struct seal *s, const struct quota *q, const struct id *person, int64_t now,
-		     int64_t *ret_wait)
+enum err limits_look(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
+		     int64_t now, int64_t *ret_wait)
 {
 	uint8_t key[DIGEST_LEN];
 	struct counter c;

@@ -16,8 +16,8 @@ struct limit {
 enum err limits_for_person(const struct seal *s, const struct id *person, enum factor_kind kind, struct limit *ret);
 /* The counter that a name nobody has falls into: the same waits and writes. FACTOR_NONE stands for the password. */
 enum err limits_for_unknown(const struct seal *s, const char *login, enum factor_kind kind, struct limit *ret);
-/* [tx] Counts one attempt as if it were wrong. ERR_DENIED: before its not-before time, nothing was counted; the attempt must
- * not be checked. */
+/* [tx] Counts one attempt as if it were wrong. ERR_DENIED: before its not-before time, nothing was counted; the attempt
+ * must not be checked. */
 enum err limits_count(struct store *st, struct limit *l, int64_t now);
 /* [tx] The attempt was wrong: sets the wait. */
 enum err limits_wrong(struct store *st, const struct limit *l, int64_t now);
@@ -33,11 +33,11 @@ struct quota {
 };
 extern const struct quota quota_birth, quota_mail;
 /* [tx] Takes one. ERR_DENIED: none left; *ret_wait: seconds until the next (also on success: until the one after). */
-enum err limits_take(struct store *st, const struct seal *s, const struct quota *q, const struct id *person, int64_t now,
-		     bool ignore_apart, int64_t *ret_wait);
+enum err limits_take(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
+		     int64_t now, bool ignore_apart, int64_t *ret_wait);
 /* Seconds until one may be taken, 0: now. Reads only. */
-enum err limits_look(struct store *st, const struct seal *s, const struct quota *q, const struct id *person, int64_t now,
-		     int64_t *ret_wait);
+enum err limits_look(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
+		     int64_t now, int64_t *ret_wait);
 /* [tx] Forgets what was taken. */
 enum err limits_forget(struct store *st, const struct seal *s, const struct quota *q, const struct id *person);
 

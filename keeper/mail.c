@@ -1,6 +1,6 @@
-#include "config.h"
 #include "keeper/mail.h"
 #include "common/i18n.h"
+#include "config.h"
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,17 +9,17 @@
 static const struct {
 	const char *subject, *body;
 } texts[] = {
-    [MAIL_VERIFY] =
-	{N_("Please confirm your e-mail address"),
-	 N_("Please confirm that this is your e-mail address.\n\n"
-	    "Type this confirmation code on the page that you have open:\n\n    {code}\n\n"
-	    "or open this page and press the button there:\n\n{link}\n\n"
-	    "Both can be used for 24 hours.\n\n"
-	    "If you did not ask for this mail, please ignore it. Nothing will change.\n")},
-    [MAIL_GUARD] = {N_("Your confirmation code"),
-		    N_("Your confirmation code is:\n\n    {code}\n\n"
-		       "Please type it on the login page within 10 minutes. Never tell it to anyone.\n\n"
-		       "If you are not logging in just now, please ignore this mail, and change your password soon.\n")},
+    [MAIL_VERIFY] = {N_("Please confirm your e-mail address"),
+		     N_("Please confirm that this is your e-mail address.\n\n"
+			"Type this confirmation code on the page that you have open:\n\n    {code}\n\n"
+			"or open this page and press the button there:\n\n{link}\n\n"
+			"Both can be used for 24 hours.\n\n"
+			"If you did not ask for this mail, please ignore it. Nothing will change.\n")},
+    [MAIL_GUARD] =
+	{N_("Your confirmation code"),
+	 N_("Your confirmation code is:\n\n    {code}\n\n"
+	    "Please type it on the login page within 10 minutes. Never tell it to anyone.\n\n"
+	    "If you are not logging in just now, please ignore this mail, and change your password soon.\n")},
     [MAIL_APP_ADDED] = {N_("An authenticator app was added"),
 			N_("An authenticator app was added to your account: {name} ({time})\n\n"
 			   "If this was not you, please contact us at once.\n")},
@@ -76,7 +76,8 @@ static void add_words(struct buf *b, const char *s)
 static void add_date(struct buf *b, int64_t now)
 {
 	static const char *const day[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char *const month[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	static const char *const month[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	time_t t = now;
 	struct tm tm;
 	gmtime_r(&t, &tm);
@@ -84,8 +85,8 @@ static void add_date(struct buf *b, int64_t now)
 		 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-enum err mail_compose(const struct conf *conf, const char *to, const char *subject, const char *body, const struct id *id,
-		      int64_t now, struct buf *ret)
+enum err mail_compose(const struct conf *conf, const char *to, const char *subject, const char *body,
+		      const struct id *id, int64_t now, struct buf *ret)
 {
 	const char *at = strchr(conf->mail_from, '@');
 	buf_adds(ret, "From: ");
@@ -115,8 +116,9 @@ enum err mail_compose(const struct conf *conf, const char *to, const char *subje
 	for (size_t i = 0; i < ID_LEN; i++)
 		buf_addf(ret, "%02x", id->b[i]);
 	buf_addf(ret, "@%s>\r\n", at ? at + 1 : "localhost");
-	buf_adds(ret, "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nContent-Type: text/plain; charset=UTF-8\r\n"
-		      "Content-Transfer-Encoding: base64\r\n\r\n");
+	buf_adds(ret,
+		 "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nContent-Type: text/plain; charset=UTF-8\r\n"
+		 "Content-Transfer-Encoding: base64\r\n\r\n");
 	size_t n = strlen(body);
 	AUTO_BUF crlf = BUF_INIT;
 	for (size_t i = 0; i < n; i++) {
@@ -135,7 +137,8 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
 		    enum mail_text text, const struct fill *values, int64_t now, int64_t life, struct id *ret_id)
 {
 	AUTO_BUF body = BUF_INIT;
-	struct mail m = {.person = *person, .state = MAIL_WAITING, .created = now, .next_try = now, .expires = now + life};
+	struct mail m = {
+	    .person = *person, .state = MAIL_WAITING, .created = now, .next_try = now, .expires = now + life};
 	fill(&body, i18n(lang, texts[text].body), values);
 	if (k->conf->contact[0])
 		buf_addf(&body, "\n-- \n%s\n%s\n", k->conf->organisation, k->conf->contact);
@@ -144,8 +147,8 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
 	snprintf(m.recipient, sizeof m.recipient, "%s", to);
 	enum err e = id_new(&m.id);
 	if (!e)
-		e = buf_str(&body) ? mail_compose(k->conf, to, i18n(lang, texts[text].subject), buf_str(&body), &m.id, now,
-						  &m.message)
+		e = buf_str(&body) ? mail_compose(k->conf, to, i18n(lang, texts[text].subject), buf_str(&body), &m.id,
+						  now, &m.message)
 				   : ERR_NOMEM;
 	if (!e)
 		e = store_mail_put(st, &m);

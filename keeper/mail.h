@@ -7,8 +7,8 @@
 
 enum mail_text {
 	MAIL_VERIFY = 1, /* {code} {link} {organisation}: address link and code */
-	MAIL_GUARD,      /* {code}: guards an unfinished enrolment */
-	MAIL_APP_ADDED,  /* {name} {time} */
+	MAIL_GUARD,	 /* {code}: guards an unfinished enrolment */
+	MAIL_APP_ADDED,	 /* {name} {time} */
 	MAIL_APP_REMOVED,
 	MAIL_PASSWORD_CHANGED,
 	MAIL_RECOVERY_USED /* {left} {time} */
@@ -19,7 +19,7 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
 		    enum mail_text text, const struct fill *values, int64_t now, int64_t life, struct id *ret_id);
 
 /* The message alone (for tests): headers and body, CRLF. subject and body are UTF-8. */
-enum err mail_compose(const struct conf *conf, const char *to, const char *subject, const char *body, const struct id *id,
-		      int64_t now, struct buf *ret);
+enum err mail_compose(const struct conf *conf, const char *to, const char *subject, const char *body,
+		      const struct id *id, int64_t now, struct buf *ret);
 
 #endif

@@ -1,8 +1,8 @@
 /* kosmo-keeper: every rule, the store and the keys. Both doors ask it over its two sockets. */
-#include "config.h"
 #include "common/conf.h"
 #include "common/daemon.h"
 #include "common/i18n.h"
+#include "config.h"
 #include "keeper/outbox.h"
 #include "keeper/server.h"
 #include <getopt.h>
@@ -97,8 +97,10 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"help", no_argument, NULL, 'h'},
+						{"version", no_argument, NULL, 'V'},
+						{0}};
 	const char *file = SYSCONFDIR "/kosmo/kosmo.conf";
 	struct conf *conf = NULL;
 	struct errmsg m = {""};

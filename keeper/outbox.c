@@ -1,8 +1,8 @@
-#include "config.h"
 #include "keeper/outbox.h"
 #include "common/clock.h"
 #include "common/secret.h"
 #include "common/wire.h"
+#include "config.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEND_MS 90000   /* the mailer's own limit is 60 s a mail */
-#define RETRY_FIRST 10  /* seconds; doubles up to */
-#define RETRY_MOST 900
-#define LOOK_AGAIN 30   /* seconds, when nobody woke us */
+#define SEND_MS	    90000 /* the mailer's own limit is 60 s a mail */
+#define RETRY_FIRST 10	  /* seconds; doubles up to */
+#define RETRY_MOST  900
+#define LOOK_AGAIN  30	/* seconds, when nobody woke us */
 #define SWEEP_EVERY 600 /* seconds */
-#define SWEEP_ROWS 500
+#define SWEEP_ROWS  500
 
 struct outbox {
 	struct keeper *k;
@@ -160,7 +160,8 @@ static void sweep(struct outbox *o)
 static bool rest(struct outbox *o)
 {
 	int64_t next, now = clock_now();
-	int64_t secs = !o->st || store_mail_next_time(o->st, &next) || next - now > LOOK_AGAIN ? LOOK_AGAIN : next - now;
+	int64_t secs =
+	    !o->st || store_mail_next_time(o->st, &next) || next - now > LOOK_AGAIN ? LOOK_AGAIN : next - now;
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += secs > 0 ? secs : 1;

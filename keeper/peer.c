@@ -1,5 +1,5 @@
-#include "config.h"
 #include "keeper/peer.h"
+#include "config.h"
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#include "config.h"
 #include "keeper/policy.h"
+#include "config.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +49,8 @@ static enum err option(struct policy_pam *p, bool *seen, const char *text, struc
 			return err_set(why, ERR_INVALID, "option %s= is given twice: keep one", options[i].name);
 		seen[i] = true;
 		if (!text[n] || options[i].set(p, text + n + 1))
-			return err_set(why, ERR_INVALID, "option \"%s\": %s= takes %s", text, options[i].name, options[i].values);
+			return err_set(why, ERR_INVALID, "option \"%s\": %s= takes %s", text, options[i].name,
+				       options[i].values);
 		return ERR_NONE;
 	}
 	return err_set(why, ERR_INVALID, "unknown option \"%s\": see pam_kosmo(8)", text);
@@ -66,7 +67,8 @@ enum err policy_pam_options(const struct wire_msg *m, struct policy_pam *ret, st
 		if (!f)
 			break;
 		const char *text = wire_str(m, name);
-		enum err e = text ? option(&p, seen, text, why) : err_set(why, ERR_INVALID, "an option holds a NUL byte");
+		enum err e =
+		    text ? option(&p, seen, text, why) : err_set(why, ERR_INVALID, "an option holds a NUL byte");
 		if (e)
 			return e;
 	}

@@ -8,16 +8,17 @@
 
 /* What the terminal door does about the password. */
 enum policy_password {
-	POLICY_ASK = 1,  /* ask for it (default) */
+	POLICY_ASK = 1,	 /* ask for it (default) */
 	POLICY_SKIP = 2, /* second factor only: pam_unix or sshd's key came first in the stack */
-	POLICY_KEY = 3   /* skip it if sshd verified a public key and the configuration names the service, else ask */
+	POLICY_KEY = 3	 /* skip it if sshd verified a public key and the configuration names the service, else ask */
 };
 
 struct policy_pam {
 	enum policy_password password;
 };
 
-/* Reads opt.0, opt.1, ... of a begin message. ERR_INVALID with a sentence for any option that is unknown, repeated or bad. */
+/* Reads opt.0, opt.1, ... of a begin message. ERR_INVALID with a sentence for any option that is unknown, repeated or
+ * bad. */
 enum err policy_pam_options(const struct wire_msg *m, struct policy_pam *ret, struct errmsg *why);
 /* Is service one of the words of list (separated by spaces)? */
 bool policy_names(const char *list, const char *service);

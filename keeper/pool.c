@@ -1,5 +1,5 @@
-#include "config.h"
 #include "keeper/pool.h"
+#include "config.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#include "config.h"
 #include "keeper/require.h"
+#include "config.h"
 
 #define BOTH_ROLES (1u << ROLE_MEMBER | 1u << ROLE_STAFF)
 

@@ -1,5 +1,5 @@
-/* What a person must have done before they are in: one table of requirements in order, each naming the roles and doors it
- * binds and how it is met. No step is stored anywhere: the first unmet row is the next page. */
+/* What a person must have done before they are in: one table of requirements in order, each naming the roles and doors
+ * it binds and how it is met. No step is stored anywhere: the first unmet row is the next page. */
 #ifndef KOSMO_REQUIRE_H
 #define KOSMO_REQUIRE_H
 
@@ -16,8 +16,8 @@ struct facts {
 
 struct requirement {
 	enum requirement_id id; /* REQ_NONE ends the table */
-	unsigned roles;         /* 1 << ROLE_* */
-	unsigned doors;         /* DOOR_* */
+	unsigned roles;		/* 1 << ROLE_* */
+	unsigned doors;		/* DOOR_* */
 	bool (*met)(const struct facts *f);
 	const char *path; /* the page where it is met */
 };

@@ -1,7 +1,7 @@
-#include "config.h"
 #include "keeper/server.h"
 #include "common/clock.h"
 #include "common/daemon.h"
+#include "config.h"
 #include "keeper/door_auth.h"
 #include "keeper/door_web.h"
 #include "keeper/pool.h"
@@ -17,15 +17,15 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define AUTH_CONNS 1024         /* at once */
-#define AUTH_CONNS_STRANGER 4   /* of one uid that is not trusted */
-#define AUTH_IDLE_MS 150000     /* a person may think for LoginGraceTime, 120 s */
-#define WEB_CONNS 16
-#define WEB_IN_FLIGHT 4096      /* requests of one connection */
-#define OUT_MAX (8 * 1024 * 1024) /* answers that a peer does not read */
-#define FAST_THREADS 4
-#define FAST_QUEUE 2048
-#define HASH_QUEUE 256
+#define AUTH_CONNS	    1024   /* at once */
+#define AUTH_CONNS_STRANGER 4	   /* of one uid that is not trusted */
+#define AUTH_IDLE_MS	    150000 /* a person may think for LoginGraceTime, 120 s */
+#define WEB_CONNS	    16
+#define WEB_IN_FLIGHT	    4096	      /* requests of one connection */
+#define OUT_MAX		    (8 * 1024 * 1024) /* answers that a peer does not read */
+#define FAST_THREADS	    4
+#define FAST_QUEUE	    2048
+#define HASH_QUEUE	    256
 
 enum kind { KIND_AUTH, KIND_WEB };
 
@@ -81,7 +81,8 @@ static void conn_events(struct conn *c, uint32_t events)
 static void conn_flush(struct conn *c)
 {
 	while (!c->broken && c->out_sent < c->out.len) {
-		ssize_t n = send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		    send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			c->out_sent += (size_t)n;
 		else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {

@@ -1,7 +1,7 @@
 /* Sessions of the browser door: tokens, their digests, what level they have reached. */
-#include "config.h"
 #include "common/base64url.h"
 #include "common/secret.h"
+#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +46,8 @@ static bool token_form(const char *s)
 	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == TOKEN_TEXT;
 }
 
-/* A registered factor is asked before anything else, also where the session began before it was registered elsewhere. */
+/* A registered factor is asked before anything else, also where the session began before it was registered elsewhere.
+ */
 static bool half(const struct call *c)
 {
 	return c->session.level == SESSION_HALF || (c->facts.confirmed && !c->session.stepped_up);
@@ -144,5 +145,6 @@ enum err session_start(struct call *c, const struct id *person, enum session_lev
 
 bool session_stepped_up(const struct call *c)
 {
-	return c->session.stepped_up && c->now - c->session.stepped_up < STEP_UP_LIFE && c->now >= c->session.stepped_up;
+	return c->session.stepped_up && c->now - c->session.stepped_up < STEP_UP_LIFE &&
+	       c->now >= c->session.stepped_up;
 }
