@@ -12,6 +12,7 @@ TOP = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 BUILD = pathlib.Path(os.environ.get("KOSMO_BUILD", TOP / "build")).resolve()
 MODULE = BUILD / "pam/.libs/pam_kosmo.so"
+SANITIZED = MODULE.exists() and b"__asan_init" in subprocess.run(["nm", "-D", MODULE], stdout=subprocess.PIPE, check=True).stdout
 
 
 class Result:
@@ -37,10 +38,13 @@ def driver():
     return BUILD / "tests/pam/pam_driver"
 
 
-@pytest.fixture
-def folder():
-    """Short, for socket paths have 107 bytes; readable for other users, for tests that become one."""
+def make_folder():
+    """Short, for socket paths have 107 bytes; open to other users, for tests that become one (pytest's own is not)."""
     d = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-"))
     d.chmod(0o755)
     yield d
     shutil.rmtree(d, ignore_errors=True)
+
+
+folder = pytest.fixture(make_folder, name="folder")
+module_folder = pytest.fixture(make_folder, scope="module", name="module_folder")

@@ -10,12 +10,11 @@ import time
 
 import pytest
 import wire
-from conftest import BUILD, MODULE, Result
+from conftest import BUILD, MODULE, SANITIZED, Result
 from fake_keeper import FakeKeeper, ask, tell, verdict
 
 SUCCESS, SERVICE_ERR, PERM_DENIED, AUTH_ERR, UNAVAIL, UNKNOWN, ACCT_EXPIRED, IGNORE = 0, 3, 6, 7, 9, 10, 13, 25
 LOGIN = [ask("Password: "), ask("Code: "), verdict("allow")]
-SANITIZED = b"asan" in subprocess.run(["ldd", MODULE], stdout=subprocess.PIPE, check=True).stdout
 
 
 @pytest.fixture
@@ -361,6 +360,7 @@ def leaked(folder, cycles, command):
     return p.stdout.decode().splitlines()[-1], reachable.group(1) if reachable else "0", left.group(1)
 
 
+@pytest.mark.valgrind
 @pytest.mark.skipif(SANITIZED or not shutil.which("valgrind"), reason="needs valgrind and an unsanitized build")
 def test_thousand_cycles(pam, driver, folder):
     """Under valgrind: no byte and no descriptor more after 1,000 cycles than after two."""

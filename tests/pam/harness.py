@@ -1,0 +1,264 @@
+"""An instance with a real keeper and imported people, and the real programs in front of it: sshd, su, sudo."""
+import base64
+import csv
+import hashlib
+import hmac
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import pexpect
+from conftest import BUILD, MODULE
+
+KOSMOCTL = BUILD / "ctl/kosmoctl"
+KEEPER = BUILD / "keeper/kosmo-keeper"
+WRAPPERS = "libpam_wrapper.so libnss_wrapper.so"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def accepts(family, address):
+    with socket.socket(family) as s:
+        s.settimeout(2)
+        try:
+            s.connect(address)
+            return True
+        except OSError:
+            return False
+
+
+class Person:
+    def __init__(self, login, role="staff", password=True, seed=True):
+        self.login, self.role = login, role
+        self.password = f"kiiro-no-{hashlib.sha256(login.encode()).hexdigest()[:12]}" if password else ""
+        self.secret = hashlib.sha1(b"seed " + login.encode()).digest() if seed else b""
+
+    def row(self):
+        return [self.login, f"Test {self.login}", "1980-01-01", f"{self.login}@example.jp", self.role, self.password,
+                base64.b32encode(self.secret).decode()]
+
+    def code(self, step=0, at=None):
+        """RFC 6238, SHA-1, six digits, 30 s; step: so many later than now."""
+        counter = int(time.time() if at is None else at) // 30 + step
+        mac = hmac.new(self.secret, struct.pack(">Q", counter), hashlib.sha1).digest()
+        at = mac[-1] & 15
+        return "%06d" % ((struct.unpack_from(">I", mac, at)[0] & 0x7fffffff) % 1000000)
+
+    def wrong_code(self):
+        right = {self.code(s) for s in (-2, -1, 0, 1, 2)}
+        return next(c for c in ("000000", "111111", "222222", "333333", "444444", "555555") if c not in right)
+
+
+class Process:
+    """One that we started, and that we end by its own id."""
+
+    def __init__(self, command, log, env=None, umask=0o022):
+        self.log = pathlib.Path(log)
+        with open(log, "ab") as out:
+            self.p = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                      env={**os.environ, **(env or {})}, preexec_fn=lambda: os.umask(umask))
+
+    def alive(self):
+        return self.p.poll() is None
+
+    def end(self):
+        if self.alive():
+            self.p.send_signal(signal.SIGCONT)
+            self.p.terminate()
+            try:
+                self.p.wait(10)
+            except subprocess.TimeoutExpired:
+                self.p.kill()
+        return self.p.wait()
+
+
+class Instance:
+    def __init__(self, folder, people):
+        self.dir = pathlib.Path(folder) / "k"
+        self.people = {p.login: p for p in people}
+        self.process = None
+        self.conf, self.socket = self.dir / "kosmo.conf", self.dir / "run/auth.sock"
+        subprocess.run([KOSMOCTL, "init", "--dir", self.dir, "--url", f"http://localhost:{free_port()}"], check=True,
+                       stdout=subprocess.DEVNULL)
+        sheet = self.dir / "people.csv"
+        with open(sheet, "w", encoding="utf-8", newline="") as f:
+            w = csv.writer(f)
+            w.writerow(["login", "name", "birth_date", "email", "role", "password", "totp_secret"])
+            w.writerows(p.row() for p in people)
+        self.passwords = self.dir / "passwords.csv"
+        self.ctl("import", "--passwords", self.passwords, sheet)
+
+    def ctl(self, *args):
+        p = subprocess.run([KOSMOCTL, "-c", self.conf, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert p.returncode == 0, (args, p.stdout.decode(), p.stderr.decode())
+        return p.stdout.decode()
+
+    def initial(self, login):
+        """The initial password that the import made for this person."""
+        for row in csv.reader(open(self.passwords, encoding="utf-8-sig")):
+            if row and row[0] == login:
+                return row[-1]
+        raise KeyError(login)
+
+    def start(self, env=None):
+        self.process = Process([KEEPER, "-c", self.conf], self.dir / "keeper.log", env)
+        wait_until(lambda: accepts(socket.AF_UNIX, str(self.socket)) or not self.process.alive(), 20, "the keeper")
+        assert self.process.alive(), self.process.log.read_text()
+
+    def start_by_socket(self):
+        """As systemd would: somebody else listens, the first connection starts the keeper."""
+        self.socket.unlink(missing_ok=True)
+        self.process = Process(["systemd-socket-activate", "-l", self.socket, "--fdname=auth", KEEPER, "-c", self.conf],
+                               self.dir / "keeper.log", umask=0)
+        wait_until(self.socket.exists, 10, "systemd-socket-activate")
+
+    def running(self):
+        """The program that runs as our process by now."""
+        return os.path.basename(os.readlink(f"/proc/{self.process.p.pid}/exe")).removeprefix("lt-")
+
+    def stop(self):
+        if self.process is not None:
+            status = self.process.end()
+            self.process = None
+            return status
+        return None
+
+    def module(self, options=""):
+        return f"{MODULE} conf={self.conf} socket={self.socket} {options}"
+
+
+class Conversation:
+    """What a person sees at a terminal, and what they typed."""
+
+    def __init__(self, child, replies, timeout=30):
+        self.asked, started = [], time.monotonic()
+        replies = list(replies)
+        while True:
+            what = child.expect([r"(?i)((?:password|code)[^\r\n:]*: )$", pexpect.EOF], timeout=timeout)
+            if what == 1:
+                break
+            self.asked.append(child.match.group(1).strip())
+            if not replies:
+                child.close(force=True)
+                raise AssertionError(f"asked once too often: {self.asked}")
+            child.waitnoecho(2)
+            child.sendline(replies.pop(0))
+        self.text = child.before
+        child.close()
+        self.exit = child.exitstatus
+        self.seconds = time.monotonic() - started
+
+
+def spawn(command, env=None, cwd=None):
+    # A wide terminal, so that no prompt is wrapped; stderr is the terminal too.
+    return pexpect.spawn(str(command[0]), [str(c) for c in command[1:]], env={**os.environ, **(env or {})}, encoding="utf-8",
+                         codec_errors="replace", dimensions=(40, 400), timeout=30, cwd=cwd)
+
+
+def accounts(people, first_uid):
+    return "".join(f"{p.login}:x:{first_uid + i}:{first_uid + i}::/:/bin/sh\n" for i, p in enumerate(people))
+
+
+class Sshd:
+    """The system's sshd under a name of ours (it takes the PAM service from it), on loopback, with accounts and stacks that
+    exist only for it: pam_wrapper and nss_wrapper."""
+    FIRST_UID = 20000
+
+    def __init__(self, folder, people, stack, config="", service="kosmo-sshd", root_shadow=None):
+        self.dir = pathlib.Path(folder) / "ssh"
+        (self.dir / "pam.d").mkdir(parents=True)
+        self.people, self.service = list(people), service
+        self.stack(stack)
+        (self.dir / "pam.d/other").write_text("auth required pam_deny.so\n")
+        (self.dir / "passwd").write_text("root:x:0:0::/:/bin/sh\nsshd:x:19999:19999::/run/sshd:/usr/sbin/nologin\n" +
+                                         accounts(self.people, self.FIRST_UID))
+        (self.dir / "group").write_text("root:x:0:\nsshd:x:19999:\n" +
+                                        "".join(f"{p.login}:x:{self.FIRST_UID + i}:\n" for i, p in enumerate(self.people)))
+        for key in "host", "client":
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.dir / key], check=True)
+        self.port = free_port()
+        (self.dir / "sshd_config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.dir}/host\nPidFile none\nUsePAM yes\nStrictModes no\n"
+            f"KbdInteractiveAuthentication yes\nPasswordAuthentication no\nAuthorizedKeysFile {self.dir}/client.pub\nPrintMotd no\n"
+            f"MaxStartups 100\nLogLevel VERBOSE\nSubsystem sftp /usr/lib/openssh/sftp-server\n"
+            # What sshd starts (sftp-server, scp) looks its user up too.
+            f"SetEnv LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD={self.dir}/passwd NSS_WRAPPER_GROUP={self.dir}/group\n{config}\n")
+        (self.dir / "known_hosts").write_text(f"[127.0.0.1]:{self.port} " + (self.dir / "host.pub").read_text())
+        (self.dir / service).symlink_to("/usr/sbin/sshd")
+        pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        env = {"LD_PRELOAD": WRAPPERS, "PAM_WRAPPER": "1", "PAM_WRAPPER_SERVICE_DIR": str(self.dir / "pam.d"),
+               "NSS_WRAPPER_PASSWD": str(self.dir / "passwd"), "NSS_WRAPPER_GROUP": str(self.dir / "group")}
+        self.process = Process([self.dir / service, "-D", "-e", "-f", self.dir / "sshd_config"], self.dir / "log", env)
+        wait_until(lambda: accepts(socket.AF_INET, ("127.0.0.1", self.port)) or not self.process.alive(), 10, "sshd")
+        assert self.process.alive(), self.process.log.read_text()
+
+    def stack(self, text):
+        (self.dir / "pam.d" / self.service).write_text(text + "\nsession required pam_permit.so\n")
+
+    def uid(self, login):
+        return self.FIRST_UID + [p.login for p in self.people].index(login)
+
+    def options(self, methods):
+        return [f"-oPort={self.port}", f"-oUserKnownHostsFile={self.dir}/known_hosts", "-oStrictHostKeyChecking=yes", "-F", "none",
+                f"-oPreferredAuthentications={methods}", "-oNumberOfPasswordPrompts=1", f"-oIdentityFile={self.dir}/client",
+                "-oIdentitiesOnly=yes", "-oIdentityAgent=none"]
+
+    def ssh(self, login, *replies, command="id -u", methods="keyboard-interactive"):
+        child = spawn(["ssh", *self.options(methods), f"{login}@127.0.0.1", command])
+        return Conversation(child, replies)
+
+    def end(self):
+        self.process.end()
+
+
+class Namespace:
+    """Programs that ignore LD_PRELOAD (su, sudo): a mount namespace with other files over /etc's."""
+    FIRST_UID = 1000
+
+    def __init__(self, folder, people, stacks, root_hash="*"):
+        self.etc = pathlib.Path(folder) / "etc"
+        (self.etc / "pam.d").mkdir(parents=True)
+        self.people = list(people)
+        for name, text in {"other": "auth required pam_deny.so\naccount required pam_deny.so\n", **stacks}.items():
+            (self.etc / "pam.d" / name).write_text(text + "\nsession required pam_permit.so\npassword required pam_deny.so\n")
+        (self.etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\n" + accounts(self.people, self.FIRST_UID))
+        (self.etc / "group").write_text("root:x:0:\n" +
+                                        "".join(f"{p.login}:x:{self.FIRST_UID + i}:\n" for i, p in enumerate(self.people)))
+        (self.etc / "shadow").write_text(f"root:{root_hash}:19000::::::\n" +
+                                         "".join(f"{p.login}:*:19000::::::\n" for p in self.people))
+        (self.etc / "sudoers").write_text("Defaults !lecture, timestamp_timeout=0\nroot ALL=(ALL) ALL\n" +
+                                          "".join(f"{p.login} ALL=(ALL) ALL\n" for p in self.people))
+        for name, mode in ("shadow", 0o600), ("sudoers", 0o440):
+            (self.etc / name).chmod(mode)
+        self.script = self.etc / "run"
+        self.script.write_text("set -e\n" + "".join(f"mount --bind {self.etc}/{n} /etc/{n}\n" for n in
+                                                    ("pam.d", "passwd", "group", "shadow", "sudoers")) +
+                               'uid=$1\nshift\nexec setpriv --reuid="$uid" --regid="$uid" --clear-groups -- "$@"\n')
+
+    def command(self, uid, *command):
+        return ["unshare", "-m", "--propagation", "private", "sh", self.script, uid, *command]
+
+    def run(self, uid, command, *replies):
+        return Conversation(spawn(self.command(uid, *command), cwd="/"), replies)
+
+    @staticmethod
+    def possible():
+        return os.getuid() == 0 and shutil.which("unshare") is not None and \
+            subprocess.run(["unshare", "-m", "--propagation", "private", "mount", "--bind", "/tmp", "/tmp"],
+                           stderr=subprocess.DEVNULL).returncode == 0
