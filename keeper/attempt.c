@@ -1,7 +1,8 @@
+#include "config.h"
+
 #include "keeper/attempt.h"
 #include "common/secret.h"
 #include "common/text.h"
-#include "config.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
+#include "config.h"
+
 #include "keeper/door_auth.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "config.h"
 #include "keeper/attempt.h"
 #include "keeper/policy.h"
 #include "keeper/require.h"

@@ -1,8 +1,9 @@
+#include "config.h"
+
 #include "keeper/door_web.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <stdlib.h>

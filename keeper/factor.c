@@ -1,5 +1,6 @@
-#include "keeper/factor.h"
 #include "config.h"
+
+#include "keeper/factor.h"
 #include "keeper/recovery.h"
 #include "keeper/totp.h"
 #include <string.h>

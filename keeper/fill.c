@@ -1,5 +1,6 @@
-#include "keeper/fill.h"
 #include "config.h"
+
+#include "keeper/fill.h"
 #include <string.h>
 
 static const char *value_of(const struct fill *values, const char *name, size_t n)

@@ -1,7 +1,8 @@
 /* The account page and the change of password. */
+#include "config.h"
+
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,11 @@
 /* Registering an authenticator app, in the wizard and from the account; recovery codes. The key waits in the store as
  * an unconfirmed authenticator, so that a wrong code, a reload or another device shows the same one; it counts only
  * after a right code. */
+#include "config.h"
+
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "config.h"
 #include "keeper/call.h"
 #include "keeper/recovery.h"
 #include "keeper/totp.h"

@@ -1,7 +1,8 @@
 /* Logging in with the browser: password, then the factor or (while an enrolment is unfinished) the mailed code. */
+#include "config.h"
+
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* The first login: birth date, terms, e-mail address, method, own password, done. No step is stored: see require.h. */
+#include "config.h"
+
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-#include "keeper/keeper.h"
 #include "config.h"
+
+#include "keeper/keeper.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

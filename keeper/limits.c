@@ -1,5 +1,6 @@
-#include "keeper/limits.h"
 #include "config.h"
+
+#include "keeper/limits.h"
 #include <string.h>
 
 /* Under this many failures the wait begins when the attempt proved wrong, so that two logins at one instant do not shut

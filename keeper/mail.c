@@ -1,6 +1,7 @@
+#include "config.h"
+
 #include "keeper/mail.h"
 #include "common/i18n.h"
-#include "config.h"
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>

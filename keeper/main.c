@@ -1,8 +1,9 @@
 /* kosmo-keeper: every rule, the store and the keys. Both doors ask it over its two sockets. */
+#include "config.h"
+
 #include "common/conf.h"
 #include "common/daemon.h"
 #include "common/i18n.h"
-#include "config.h"
 #include "keeper/outbox.h"
 #include "keeper/server.h"
 #include <getopt.h>

@@ -1,5 +1,6 @@
-#include "keeper/peer.h"
 #include "config.h"
+
+#include "keeper/peer.h"
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>

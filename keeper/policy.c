@@ -1,5 +1,6 @@
-#include "keeper/policy.h"
 #include "config.h"
+
+#include "keeper/policy.h"
 #include <stdio.h>
 #include <string.h>
 

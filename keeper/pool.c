@@ -1,5 +1,6 @@
-#include "keeper/pool.h"
 #include "config.h"
+
+#include "keeper/pool.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

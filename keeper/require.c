@@ -1,5 +1,6 @@
-#include "keeper/require.h"
 #include "config.h"
+
+#include "keeper/require.h"
 
 #define BOTH_ROLES (1u << ROLE_MEMBER | 1u << ROLE_STAFF)
 

@@ -1,7 +1,8 @@
+#include "config.h"
+
 #include "keeper/server.h"
 #include "common/clock.h"
 #include "common/daemon.h"
-#include "config.h"
 #include "keeper/door_auth.h"
 #include "keeper/door_web.h"
 #include "keeper/pool.h"

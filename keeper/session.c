@@ -1,7 +1,8 @@
 /* Sessions of the browser door: tokens, their digests, what level they have reached. */
+#include "config.h"
+
 #include "common/base64url.h"
 #include "common/secret.h"
-#include "config.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>
