@@ -4,6 +4,7 @@
 #include "common/conf.h"
 #include "common/conf_value.h"
 #include "common/text.h"
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -159,13 +160,13 @@ static char *read_line(char *to, int cap, void *stream)
 	return to;
 }
 
-/* Edits (put in, leave out, replace) from a to b, by rows (Levenshtein). */
+/* Edits (put in, leave out, replace) from a to b, by rows (Levenshtein); case does not count. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[LINE_MAX_BYTES], n = strlen(b);
 
 	if (n >= sizeof row / sizeof *row)
-		return SIZE_MAX;
+		return n;
 	for (size_t j = 0; j <= n; j++)
 		row[j] = j;
 	for (size_t i = 1; a[i - 1]; i++) {
@@ -173,7 +174,7 @@ static size_t distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= n; j++) {
-			size_t best = corner + (a[i - 1] != b[j - 1]);
+			size_t best = corner + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
 
 			corner = row[j];
 			if (corner + 1 < best)

@@ -47,12 +47,12 @@ struct conf_option {
 	const char *name; /* as in the file: "mail.smtp"; a [mail] section with "smtp" is the same key */
 	enum conf_type type;
 	size_t offset;
-	const char *preset;  /* as it would be written; NULL: must be given; "" : empty allowed */
+	const char *preset;  /* as it would be written; NULL: must be given */
 	const char *choices; /* CONF_CHOICE: separated by '|' */
 	int64_t min, max;    /* CONF_NUMBER, CONF_SECONDS ("30m", "10h", "30d", plain seconds) */
 };
 
-/* Ends with a NULL name. man page kosmo.conf(5) is held against it by a test. */
+/* "KEY =" without a value is for STRING, ADDRESSES and whatever is preset to nothing. Ends with a NULL name. man page kosmo.conf(5) is held against it by a test. */
 extern const struct conf_option conf_options[];
 
 /* Reads path and its drop-ins. m says "FILE:LINE: what is wrong; what to do". */

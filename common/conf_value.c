@@ -203,6 +203,7 @@ static enum err check_host(const char *host, bool tls, struct errmsg *why)
 static enum err set_url(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
 {
 	char t[CONF_VALUE_MAX + 1], origin[CONF_VALUE_MAX + 32], *host, *port = NULL;
+	long number;
 	bool tls;
 	size_t n;
 	enum err e;
@@ -228,10 +229,10 @@ static enum err set_url(struct conf *c, const struct conf_option *o, const char 
 	e = check_host(host, tls, why);
 	if (e != ERR_NONE)
 		return e;
-	if (port && strtol(port, NULL, 10) == (tls ? 443 : 80))
-		port = NULL;
-	n = (size_t)snprintf(origin, sizeof origin, "%s://%s%s%.0ld", tls ? "https" : "http", host, port ? ":" : "",
-			     port ? strtol(port, NULL, 10) : 0L);
+	number = port ? strtol(port, NULL, 10) : 0;
+	n = (size_t)snprintf(origin, sizeof origin, "%s://%s", tls ? "https" : "http", host);
+	if (number && number != (tls ? 443 : 80))
+		n += (size_t)snprintf(origin + n, sizeof origin - n, ":%ld", number);
 	return store(c, o, origin, n);
 }
 

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /* The descriptor that the service manager passed under this name (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES of
- * sd_listen_fds(3)), made CLOEXEC; -1 if none. */
+ * sd_listen_fds(3)), made CLOEXEC and non-blocking; -1 if none. */
 int daemon_passed_fd(const char *name);
 /* A listening Unix stream socket at path with this mode, CLOEXEC and non-blocking. A stale socket file is replaced; one
  * that somebody listens on is ERR_EXISTS; a file of another kind is ERR_INVALID and left alone. */
@@ -17,7 +17,7 @@ void daemon_notify(const char *state);
 /* If euid is 0 and the folder belongs to somebody else, becomes its owner (groups, gid, uid; verified). As another user
  * than root and the owner: ERR_DENIED. */
 enum err daemon_become_owner(const char *dir, struct errmsg *m);
-/* RLIMIT_CORE 0, PR_SET_DUMPABLE 0, umask 077, SIGPIPE ignored. */
+/* RLIMIT_CORE 0, PR_SET_DUMPABLE 0 (not under ASan), umask 077, SIGPIPE ignored. */
 void daemon_harden(void);
 
 #endif

@@ -13,7 +13,7 @@
 #define PASSWORD_MAX 128 /* characters after NFKC; at most 512 bytes */
 
 bool text_utf8_valid(const void *p, size_t n); /* strict: no surrogates, no overlong forms, no NUL */
-/* Appends the NFKC form (Unicode 15 annex 15, libunistring). ERR_INVALID unless valid UTF-8. */
+/* Appends the NFKC form (Unicode 15 annex 15, libunistring). ERR_INVALID unless valid UTF-8 without NUL. */
 enum err text_nfkc(const char *s, size_t n, struct buf *ret);
 /* A typed code: NFKC, then white space, hyphens and dots of every width dropped, letters folded to lower case (ASCII),
  * and an o taken for the zero that generated codes have. */
@@ -36,8 +36,9 @@ enum date_error {
 };
 
 /* A birth date as people write it: 19800101, 1980-1-1, 1980/01/01, 1980.1.1, 1980年1月1日, 昭和55年1月1日, S55.1.1,
- * s550101, 昭和五十五年 is not taken; 令和元年 is; eras M T S H R and 明治 大正 昭和 平成 令和 with their exact first and
- * last days; full-width digits, signs and spaces. today bounds it. *ret is untouched on failure. */
+ * s550101; 昭和五十五年 is not taken; 令和元年 is; eras M T S H R and 明治 大正 昭和 平成 令和 with their exact first and
+ * last days (1912-07-30 and 1926-12-25 are in both eras, as in the registers); full-width digits, signs and spaces, and
+ * what Japanese keyboards give for a hyphen or a dot. today bounds it. *ret is untouched on failure. */
 enum date_error text_birth_date(const char *s, size_t n, struct date today, struct date *ret);
 struct date text_today(int64_t now); /* the date in Japan Standard Time, where the wizard's people live */
 /* "1980-01-01"; b must hold 11 bytes. */
