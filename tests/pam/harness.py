@@ -94,6 +94,7 @@ class Instance:
         self.people = {p.login: p for p in people}
         self.process = None
         self.conf, self.socket = self.dir / "kosmo.conf", self.dir / "run/auth.sock"
+        pathlib.Path(folder).mkdir(exist_ok=True)
         subprocess.run([KOSMOCTL, "init", "--dir", self.dir, "--url", f"http://localhost:{free_port()}"], check=True,
                        stdout=subprocess.DEVNULL)
         sheet = self.dir / "people.csv"

@@ -61,7 +61,7 @@ def fresh():
 def test_right(login):
     p = fresh()
     r = login(p.login, p.password, p.code(), options=["-p", "acsox", "-r", "192.0.2.7", "-t", "ssh"], extra="session required pam_permit.so\n")
-    assert r.asked() == ["0 Password: ", "0 Code: "] or r.asked() == ASKED
+    assert r.asked() == ASKED
     assert r.exit == 0 and (r.code(), r.code("account"), r.code("setcred"), r.code("open")) == (SUCCESS,) * 4
 
 

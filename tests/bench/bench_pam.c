@@ -1,0 +1,172 @@
+/* bench_pam: how long a PAM transaction with one code takes, from pam_start to pam_end, and what an fsync and a
+ * yescrypt take beside it.
+ *
+ *   bench_pam pam CONFDIR SERVICE PEOPLE   each line of PEOPLE, "login base32-secret", logs in once (auth and setcred)
+ *   bench_pam fsync FOLDER N               N times 4 KiB written and fdatasync(2)ed
+ *   bench_pam yescrypt N                   N times crypt(3) at cost 5
+ *
+ * Prints: name, count, p50, p99, mean in microseconds. */
+#include "config.h"
+
+#include "common/base64url.h"
+#include "keeper/totp.h"
+
+#include <crypt.h>
+#include <fcntl.h>
+#include <security/pam_appl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct times {
+	double *us;
+	size_t n, cap;
+};
+
+static void die(const char *why)
+{
+	fprintf(stderr, "bench_pam: %s\n", why);
+	exit(1);
+}
+
+static double now_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void times_add(struct times *t, double us)
+{
+	if (t->n == t->cap) {
+		t->cap = t->cap == 0 ? 1024 : t->cap * 2;
+		if ((t->us = realloc(t->us, t->cap * sizeof(*t->us))) == NULL)
+			die("out of memory");
+	}
+	t->us[t->n++] = us;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static void times_print(struct times *t, const char *name)
+{
+	double sum = 0;
+	if (t->n == 0)
+		die("nothing was measured");
+	qsort(t->us, t->n, sizeof(*t->us), compare);
+	for (size_t i = 0; i < t->n; i++)
+		sum += t->us[i];
+	printf("%s %zu %.1f %.1f %.1f\n", name, t->n, t->us[t->n / 2], t->us[t->n * 99 / 100], sum / (double)t->n);
+	free(t->us);
+}
+
+static int converse(int n, const struct pam_message **msg, struct pam_response **ret, void *code)
+{
+	if (n != 1 || (*ret = calloc(1, sizeof(**ret))) == NULL)
+		return PAM_CONV_ERR;
+	if (msg[0]->msg_style == PAM_PROMPT_ECHO_OFF || msg[0]->msg_style == PAM_PROMPT_ECHO_ON)
+		(*ret)->resp = strdup(code);
+	return PAM_SUCCESS;
+}
+
+static void code_now(const char *secret, char code[static 9])
+{
+	AUTO_BUF key = BUF_INIT;
+	if (base32_decode(&key, secret, strlen(secret)) != ERR_NONE)
+		die("a secret is not base32");
+	struct totp t = {.algorithm = TOTP_SHA1, .digits = 6, .period = 30, .secret = key.data, .secret_len = key.len};
+	if (totp_code(&t, (uint64_t)time(NULL) / 30, code) != ERR_NONE)
+		die("no code");
+}
+
+static double login(const char *confdir, const char *service, const char *user, char *code)
+{
+	const struct pam_conv conv = {converse, code};
+	pam_handle_t *pamh = NULL;
+	double start = now_us();
+	int r = pam_start_confdir(service, user, &conv, confdir, &pamh);
+	if (r == PAM_SUCCESS)
+		r = pam_authenticate(pamh, 0);
+	if (r == PAM_SUCCESS)
+		r = pam_setcred(pamh, PAM_ESTABLISH_CRED);
+	pam_end(pamh, r);
+	double took = now_us() - start;
+	if (r != PAM_SUCCESS) {
+		fprintf(stderr, "bench_pam: %s, %s: %s\n", service, user, pam_strerror(NULL, r));
+		exit(1);
+	}
+	return took;
+}
+
+static void bench_logins(const char *confdir, const char *service, const char *people)
+{
+	struct times t = {0};
+	char line[256], code[9];
+	FILE *f = fopen(people, "r");
+	if (f == NULL)
+		die("cannot open the list of people");
+	while (fgets(line, sizeof(line), f) != NULL) {
+		char *secret = strchr(line, ' ');
+		line[strcspn(line, "\n")] = '\0';
+		if (secret == NULL)
+			die("a line without a secret");
+		*secret++ = '\0';
+		code_now(secret, code);
+		times_add(&t, login(confdir, service, line, code));
+	}
+	fclose(f);
+	times_print(&t, service);
+}
+
+static void bench_fsync(const char *folder, long n)
+{
+	struct times t = {0};
+	static const char page[4096];
+	int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		die("no file in that folder");
+	while (n-- > 0) {
+		double start = now_us();
+		if (write(fd, page, sizeof(page)) != sizeof(page) || fdatasync(fd) != 0)
+			die("write or fdatasync failed");
+		times_add(&t, now_us() - start);
+	}
+	close(fd);
+	times_print(&t, "fsync");
+}
+
+static void bench_yescrypt(long n)
+{
+	struct times t = {0};
+	struct crypt_data *data = calloc(1, sizeof(*data));
+	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	if (data == NULL || crypt_gensalt_rn("$y$", 5, NULL, 0, setting, sizeof(setting)) == NULL)
+		die("no yescrypt");
+	while (n-- > 0) {
+		double start = now_us();
+		if (crypt_r("kiiro-no-zou-ga-tobu", setting, data) == NULL)
+			die("crypt failed");
+		times_add(&t, now_us() - start);
+	}
+	free(data);
+	times_print(&t, "yescrypt");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && strcmp(argv[1], "pam") == 0)
+		bench_logins(argv[2], argv[3], argv[4]);
+	else if (argc == 4 && strcmp(argv[1], "fsync") == 0)
+		bench_fsync(argv[2], strtol(argv[3], NULL, 10));
+	else if (argc == 3 && strcmp(argv[1], "yescrypt") == 0)
+		bench_yescrypt(strtol(argv[2], NULL, 10));
+	else
+		die("usage: bench_pam pam CONFDIR SERVICE PEOPLE | fsync FOLDER N | yescrypt N");
+	return 0;
+}
