@@ -1,8 +1,8 @@
 #include "config.h"
 
-#include "keeper/attempt.h"
 #include "common/secret.h"
 #include "common/text.h"
+#include "keeper/attempt.h"
 #include <stdio.h>
 #include <string.h>
 

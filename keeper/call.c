@@ -1,9 +1,9 @@
 #include "config.h"
 
-#include "keeper/call.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "keeper/call.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 #include "config.h"
 
-#include "keeper/door_auth.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/attempt.h"
+#include "keeper/door_auth.h"
 #include "keeper/policy.h"
 #include "keeper/require.h"
 #include <ctype.h>

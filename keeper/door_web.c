@@ -1,10 +1,10 @@
 #include "config.h"
 
-#include "keeper/door_web.h"
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/call.h"
+#include "keeper/door_web.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "config.h"
 
-#include "keeper/mail.h"
 #include "common/i18n.h"
+#include "keeper/mail.h"
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>

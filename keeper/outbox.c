@@ -1,9 +1,9 @@
 #include "config.h"
 
-#include "keeper/outbox.h"
 #include "common/clock.h"
 #include "common/secret.h"
 #include "common/wire.h"
+#include "keeper/outbox.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

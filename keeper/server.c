@@ -1,11 +1,11 @@
 #include "config.h"
 
-#include "keeper/server.h"
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "keeper/door_auth.h"
 #include "keeper/door_web.h"
 #include "keeper/pool.h"
+#include "keeper/server.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
