@@ -1,0 +1,377 @@
+/* The attempt, its factors, its limits and the requirements, over a store of its own. */
+#include "config.h"
+
+#include "common/clock.h"
+#include "common/secret.h"
+#include "keeper/attempt.h"
+#include "keeper/policy.h"
+#include "keeper/recovery.h"
+#include "keeper/require.h"
+#include "keeper/totp.h"
+#include "unit.h"
+
+#define NOW 1700000010
+
+struct world {
+	char *folder;
+	struct conf conf;
+	struct keeper k;
+	struct store *st;
+	struct person p;
+	struct authenticator a;
+	char hash[PASSWORD_HASH_MAX];
+};
+
+static void in_transaction(struct world *w, enum err e)
+{
+	assert_int_equal(e, ERR_NONE);
+	assert_int_equal(store_commit(w->st), ERR_NONE);
+}
+
+static int world_new(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	void *folder = NULL;
+	if (!w || unit_folder(&folder))
+		return -1;
+	w->folder = folder;
+	w->conf.state_dir = w->folder;
+	w->conf.initial_password_days = 90;
+	w->conf.terms_version = 1;
+	w->conf.hash_slots = 2;
+	assert_int_equal(seal_key_create(unit_path(w->folder, "key"), NULL), ERR_NONE);
+	assert_int_equal(keeper_open(&w->k, &w->conf, NULL), ERR_NONE);
+	assert_int_equal(store_create(w->k.db_path, w->k.seal, NULL), ERR_NONE);
+	assert_int_equal(keeper_store(&w->k, &w->st, NULL), ERR_NONE);
+	assert_int_equal(password_hash("right horse", w->hash), ERR_NONE);
+
+	w->p.role = ROLE_STAFF;
+	w->p.created = NOW;
+	strcpy(w->p.login, "taro");
+	strcpy(w->p.name, "Taro");
+	memcpy(w->p.password, w->hash, sizeof w->hash);
+	assert_int_equal(id_new(&w->p.id), ERR_NONE);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_add(w->st, &w->p));
+
+	w->a = (struct authenticator){.person = w->p.id,
+				      .kind = FACTOR_TOTP,
+				      .confirmed = true,
+				      .algorithm = TOTP_SHA1,
+				      .digits = 6,
+				      .period = 30,
+				      .secret_len = 20,
+				      .last_step = -1,
+				      .created = NOW};
+	memcpy(w->a.secret, "12345678901234567890", 20);
+	assert_int_equal(id_new(&w->a.id), ERR_NONE);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_authenticator_add(w->st, &w->a));
+	*state = w;
+	return 0;
+}
+
+static int world_gone(void **state)
+{
+	struct world *w = *state;
+	store_close(w->st);
+	keeper_close(&w->k);
+	void *folder = w->folder;
+	unit_folder_gone(&folder);
+	free(w);
+	return 0;
+}
+
+static bool password(struct world *w, struct attempt *a, const char *text, int64_t now)
+{
+	assert_int_equal(attempt_password(&w->k, w->st, &w->k.auth_gate, a, text, strlen(text), now), ERR_NONE);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, attempt_password_settle(&w->k, w->st, a, now));
+	return a->password_right;
+}
+
+static const char *code_at(struct world *w, int64_t now)
+{
+	static char code[9];
+	const struct totp t = {TOTP_SHA1, 6, 30, w->a.secret, w->a.secret_len};
+	assert_int_equal(totp_code(&t, (uint64_t)now / 30, code), ERR_NONE);
+	return code;
+}
+
+static enum verdict factor(struct world *w, struct attempt *a, const char *text, int64_t now)
+{
+	return attempt_factor(&w->k, w->st, a, text, strlen(text), now, NULL, NULL, NULL);
+}
+
+static void start(struct attempt *a, const char *login, enum door door)
+{
+	attempt_init(a, door, door == DOOR_PAM ? "pam:test" : "web", "192.0.2.1", login);
+}
+
+static void right_password_and_code_allow_once(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "right horse", NOW));
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW), VERDICT_ALLOW);
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "right horse", NOW));
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW), VERDICT_DENY); /* the same code again */
+}
+
+static void without_the_password_a_right_code_is_denied_and_kept(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	start(&a, "taro", DOOR_PAM);
+	assert_false(password(w, &a, "wrong horse", NOW));
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW), VERDICT_DENY);
+	/* it was not consumed: its owner may still use it */
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "right horse", NOW + 2));
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW + 2), VERDICT_ALLOW);
+}
+
+static void strangers_and_members_are_nobody_at_the_terminal(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	static const char *const names[] = {"nobody-here", "TARO", "taro ", "", "t\xc3\xa4ro"};
+	for (size_t i = 0; i < COUNT(names); i++) {
+		start(&a, names[i], DOOR_PAM);
+		assert_false(password(w, &a, "right horse", NOW + (int64_t)i * 10));
+		assert_false(a.found);
+		assert_int_equal(factor(w, &a, code_at(w, NOW), NOW + (int64_t)i * 10), VERDICT_DENY);
+	}
+	w->p.role = ROLE_MEMBER;
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+	start(&a, "taro", DOOR_PAM);
+	assert_false(password(w, &a, "right horse", NOW));
+	start(&a, " ＴＡＲＯ ", DOOR_WEB); /* the browser folds what people type */
+	assert_true(password(w, &a, "right horse", NOW));
+}
+
+static void the_disabled_and_expired_are_denied(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	w->p.disabled = true;
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+	start(&a, "taro", DOOR_PAM);
+	assert_false(password(w, &a, "right horse", NOW));
+	w->p.disabled = false;
+	w->p.expires = NOW;
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+	a.password_right = true;
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW), VERDICT_DENY);
+}
+
+static void waits_are_not_before_times(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	static const int64_t waits[] = {1, 1, 3, 3, 3, 3, 3, 3, 5};
+	int64_t now = NOW;
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		start(&a, "taro", DOOR_PAM);
+		assert_false(password(w, &a, "wrong", now));
+		assert_false(a.throttled);
+		/* even the right one is not looked at before its time */
+		start(&a, "taro", DOOR_PAM);
+		assert_false(password(w, &a, "right horse", now + waits[i] - 1));
+		assert_true(a.throttled);
+		now += waits[i];
+	}
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "right horse", now));
+	start(&a, "taro", DOOR_PAM); /* success cleared it */
+	assert_false(password(w, &a, "wrong", now));
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "right horse", now + 1));
+}
+
+static void unknown_names_wait_alike(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	start(&a, "nobody", DOOR_WEB);
+	assert_false(password(w, &a, "wrong", NOW));
+	start(&a, "nobody", DOOR_WEB);
+	assert_false(password(w, &a, "wrong", NOW));
+	assert_true(a.throttled);
+	start(&a, "nobody", DOOR_WEB);
+	assert_false(password(w, &a, "wrong", NOW + 1));
+	assert_false(a.throttled);
+}
+
+static void a_wrong_code_waits_and_a_replay_counts(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	start(&a, "taro", DOOR_PAM);
+	a.password_right = true;
+	const char *right = code_at(w, NOW);
+	assert_int_equal(factor(w, &a, strcmp(right, "000000") ? "000000" : "111111", NOW), VERDICT_DENY);
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW), VERDICT_THROTTLED);
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW + 1), VERDICT_ALLOW);
+	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW + 1), VERDICT_DENY);
+	assert_int_equal(factor(w, &a, code_at(w, NOW + 30), NOW + 30), VERDICT_ALLOW);
+}
+
+static void recovery_codes_work_once_and_need_an_authenticator(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	char shown[RECOVERY_TEXT];
+	AUTO_BUF canonical = BUF_INIT;
+	assert_int_equal(recovery_code(shown), ERR_NONE);
+	assert_int_equal(text_code(shown, strlen(shown), &canonical), ERR_NONE);
+	const char *codes[] = {buf_str(&canonical)};
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_recovery_replace(w->st, &w->p.id, codes, 1));
+	start(&a, "taro", DOOR_PAM);
+	a.password_right = true;
+	assert_int_equal(factor(w, &a, shown, NOW), VERDICT_ALLOW);
+	assert_int_equal(factor(w, &a, shown, NOW), VERDICT_DENY);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	assert_int_equal(store_recovery_replace(w->st, &w->p.id, codes, 1), ERR_NONE);
+	in_transaction(w, store_authenticator_remove(w->st, &w->p.id, &w->a.id));
+	assert_int_equal(factor(w, &a, shown, NOW + 5), VERDICT_DENY);
+}
+
+static void the_initial_password_opens_the_browser_only(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	const struct seal_part part[] = {{w->p.id.b, ID_LEN}, {"abcdefghjkmnpqrs", 16}};
+	w->p.password[0] = '\0';
+	w->p.has_initial = true;
+	w->p.initial_from = NOW;
+	assert_int_equal(seal_mac(w->k.seal, SEAL_INITIAL, part, 2, w->p.initial), ERR_NONE);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+	start(&a, "taro", DOOR_PAM);
+	assert_false(password(w, &a, "abcd-efgh-jkmn-pqrs", NOW));
+	start(&a, "taro", DOOR_WEB); /* and lanes and waits do not hold it up */
+	assert_true(password(w, &a, "ABCD efgh－jkmn pqrs", NOW));
+	assert_true(a.initial);
+	start(&a, "taro", DOOR_WEB);
+	assert_false(password(w, &a, "abcd-efgh-jkmn-pqrs", NOW + 90 * 86400));
+	assert_int_equal(store_person_by_id(w->st, &w->p.id, &w->p), ERR_NONE);
+	assert_true(w->p.initial_used);
+	memcpy(w->p.password, w->hash, sizeof w->hash);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+	start(&a, "taro", DOOR_WEB);
+	assert_false(password(w, &a, "abcd-efgh-jkmn-pqrs", NOW + 5));
+}
+
+static enum err refuse(struct store *st, const struct person *p, void *arg)
+{
+	(void)st, (void)p, (void)arg;
+	return ERR_IO;
+}
+
+static void what_follows_failing_means_not_in_and_code_kept(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	const struct factor *how = NULL;
+	start(&a, "taro", DOOR_PAM);
+	a.password_right = true;
+	const char *code = code_at(w, NOW);
+	assert_int_equal(attempt_factor(&w->k, w->st, &a, code, 6, NOW, &how, refuse, NULL), VERDICT_UNAVAILABLE);
+	assert_null(how);
+	assert_int_equal(factor(w, &a, code, NOW), VERDICT_ALLOW);
+}
+
+static void requirements_lead_in_order(void **state)
+{
+	struct world *w = *state;
+	struct person p = {.role = ROLE_MEMBER, .birth = {1950, 4, 1}};
+	struct facts f = {&w->conf, &p, 0};
+	int step, steps;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_BIRTH);
+	p.birth_confirmed = true;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_TERMS);
+	p.terms = 1;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_EMAIL);
+	p.email_verified = true;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_METHOD);
+	p.method = FACTOR_TOTP;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_PASSWORD);
+	strcpy(p.password, w->hash);
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_AUTHENTICATOR);
+	assert_int_equal(require_first(&f, DOOR_PAM)->id, REQ_AUTHENTICATOR);
+	f.confirmed = 1;
+	assert_null(require_first(&f, DOOR_WEB));
+	w->conf.terms_version = 2; /* new terms make the row unmet again, in the browser only */
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_TERMS);
+	assert_null(require_first(&f, DOOR_PAM));
+	require_place(&f, REQ_EMAIL, &step, &steps);
+	assert_int_equal(step, 3);
+	assert_int_equal(steps, 6);
+}
+
+static enum err options(const char *const *list, struct policy_pam *ret, struct errmsg *m)
+{
+	AUTO_BUF b = BUF_INIT;
+	struct wire_msg *w = calloc(1, sizeof *w);
+	wire_begin(&b, 1, "begin");
+	for (int i = 0; list[i]; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "opt.%d", i);
+		wire_puts(&b, name, list[i]);
+	}
+	assert_int_equal(wire_end(&b), ERR_NONE);
+	assert_int_equal(wire_parse(b.data + WIRE_HEAD, b.len - WIRE_HEAD, w), ERR_NONE);
+	enum err e = policy_pam_options(w, ret, m);
+	free(w);
+	return e;
+}
+
+static void options_are_known_or_refused(void **state)
+{
+	(void)state;
+	struct policy_pam p;
+	struct errmsg m;
+	assert_int_equal(options((const char *[]){NULL}, &p, &m), ERR_NONE);
+	assert_int_equal(p.password, POLICY_ASK);
+	assert_int_equal(options((const char *[]){"password=skip", NULL}, &p, &m), ERR_NONE);
+	assert_int_equal(p.password, POLICY_SKIP);
+	static const char *const bad[][3] = {
+	    {"passwort=skip"}, {"password=no"}, {"password"}, {"password=skip", "password=skip"}, {""}, {"=x"}};
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		m.text[0] = '\0';
+		assert_int_equal(options((const char *[]){bad[i][0], bad[i][1], NULL}, &p, &m), ERR_INVALID);
+		assert_true(m.text[0]);
+	}
+	assert_true(policy_names("sshd  other", "other"));
+	assert_false(policy_names("sshd other", "oth"));
+	assert_false(policy_names("", ""));
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, world_new, world_gone)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(right_password_and_code_allow_once),
+	    T(without_the_password_a_right_code_is_denied_and_kept),
+	    T(strangers_and_members_are_nobody_at_the_terminal),
+	    T(the_disabled_and_expired_are_denied),
+	    T(waits_are_not_before_times),
+	    T(unknown_names_wait_alike),
+	    T(a_wrong_code_waits_and_a_replay_counts),
+	    T(recovery_codes_work_once_and_need_an_authenticator),
+	    T(the_initial_password_opens_the_browser_only),
+	    T(what_follows_failing_means_not_in_and_code_kept),
+	    T(requirements_lead_in_order),
+	    cmocka_unit_test(options_are_known_or_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
