@@ -215,9 +215,8 @@ static void finish(struct call *c)
 		if (c->token_new)
 			wire_puts(&c->view, "cookie.session", c->token);
 	}
-	if (c->in) {
-		if (!c->half) /* before the factor the page does not even say whose account it is */
-			view_put(c, "person_name", c->person.name);
+	if (c->in && !c->half) { /* before the factor the page does not even say whose account it is */
+		view_put(c, "person_name", c->person.name);
 		view_put(c, "signed_in", "1");
 	}
 	if (n)
