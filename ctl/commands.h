@@ -1,0 +1,29 @@
+/* The commands, one function each; main.c's table names them. */
+#ifndef KOSMO_CTL_COMMANDS_H
+#define KOSMO_CTL_COMMANDS_H
+
+#include "ctl/ctl.h"
+
+enum ctl_exit init_run(struct ctl *c, const struct args *a);
+
+enum ctl_exit import_run(struct ctl *c, const struct args *a);
+
+enum ctl_exit user_list(struct ctl *c, const struct args *a);
+enum ctl_exit user_find(struct ctl *c, const struct args *a);
+enum ctl_exit user_show(struct ctl *c, const struct args *a);
+
+enum ctl_exit user_change_add(struct ctl *c, const struct args *a);
+enum ctl_exit user_change_set(struct ctl *c, const struct args *a);
+enum ctl_exit user_change_disable(struct ctl *c, const struct args *a);
+enum ctl_exit user_change_enable(struct ctl *c, const struct args *a);
+enum ctl_exit user_change_expire(struct ctl *c, const struct args *a);
+enum ctl_exit user_change_delete(struct ctl *c, const struct args *a);
+
+enum ctl_exit user_reissue(struct ctl *c, const struct args *a);
+
+enum ctl_exit audit_run(struct ctl *c, const struct args *a);
+
+enum ctl_exit config_check(struct ctl *c, const struct args *a);
+enum ctl_exit config_show(struct ctl *c, const struct args *a);
+
+#endif

@@ -1,0 +1,109 @@
+#include "config.h"
+
+#include "common/daemon.h"
+#include "ctl/commands.h"
+#include "ctl/json.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum ctl_exit config_show(struct ctl *c, const struct args *a)
+{
+	struct json j = {.f = stdout};
+	(void)a;
+	enum ctl_exit r = ctl_conf(c);
+	if (r)
+		return r;
+	if (c->json)
+		json_object(&j, NULL);
+	for (const struct conf_option *o = conf_options; o->name; o++) {
+		char b[PATH_MAX + 512];
+		conf_show(c->conf, o, b, sizeof b);
+		if (c->json)
+			json_str(&j, o->name, b);
+		else
+			(void)printf("%s = %s\n", o->name, b);
+	}
+	if (c->json)
+		json_end(&j, '}');
+	return CTL_OK;
+}
+
+/* Each complaint is one line; the result is whether there was any. */
+static bool config_folder(const char *option, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		ctl_say("%s = %s: %s", option, path, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		ctl_say("%s = %s: it is no folder", option, path);
+	else if (st.st_mode & S_IWOTH)
+		ctl_say("%s = %s: everyone may write there; chmod o-w", option, path);
+	else
+		return true;
+	return false;
+}
+
+static bool config_file(const char *option, const char *path)
+{
+	if (access(path, R_OK) == 0)
+		return true;
+	ctl_say("%s: %s: %s", option, path, strerror(errno));
+	return false;
+}
+
+static bool config_terms(const struct conf *c)
+{
+	static const char *const lang[] = {"ja", "en"};
+	char path[PATH_MAX];
+	bool ok = true;
+	for (size_t i = 0; c->terms_version && i < sizeof lang / sizeof *lang; i++) {
+		(void)snprintf(path, sizeof path, "%s/terms.%s.txt", c->site_dir, lang[i]);
+		ok &= config_file("terms.version", path);
+	}
+	return ok;
+}
+
+static bool config_mail(const struct conf *c)
+{
+	bool ok = true;
+	if (strcmp(c->mail_transport, "maildir") == 0) {
+		if (!c->mail_maildir[0]) {
+			ctl_say("mail.transport = maildir needs mail.maildir");
+			return false;
+		}
+		return config_folder("mail.maildir", c->mail_maildir);
+	}
+	if (c->mail_smtp_password_file[0])
+		ok &= config_file("mail.smtp_password_file", c->mail_smtp_password_file);
+	if (c->mail_smtp_ca_file[0])
+		ok &= config_file("mail.smtp_ca_file", c->mail_smtp_ca_file);
+	if (!c->mail_from[0]) {
+		ctl_say("mail.from is empty: mails need a sender");
+		ok = false;
+	}
+	return ok;
+}
+
+enum ctl_exit config_check(struct ctl *c, const struct args *a)
+{
+	(void)a;
+	enum ctl_exit r = ctl_conf(c);
+	if (r)
+		return r;
+	bool ok = config_folder("state_dir", c->conf->state_dir);
+	ok &= config_folder("site_dir", c->conf->site_dir);
+	ok &= config_terms(c->conf);
+	ok &= config_mail(c->conf);
+	/* Last, as the owner of state_dir: the key and the database that the keeper will meet. */
+	if (ok)
+		r = ctl_store(c);
+	if (!ok)
+		r = CTL_FAILED;
+	if (!r)
+		(void)printf("%s: no complaints\n", c->conf->file);
+	return r;
+}

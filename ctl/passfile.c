@@ -1,0 +1,127 @@
+#include "config.h"
+
+#include "common/clock.h"
+#include "ctl/passfile.h"
+#include <csv.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PASSFILE_FLUSH 65536
+
+static enum err passfile_name(struct passfile *p, const char *path, struct errmsg *m)
+{
+	struct tm tm;
+	time_t now = (time_t)clock_now();
+	if (path && (size_t)snprintf(p->path, sizeof p->path, "%s", path) >= sizeof p->path)
+		return err_set(m, ERR_TOOBIG, "the file name of --passwords is too long");
+	if (!path && (!localtime_r(&now, &tm) ||
+		      !strftime(p->path, sizeof p->path, "./initial-passwords-%Y%m%d-%H%M%S.csv", &tm)))
+		return err_set(m, ERR_INTERNAL, "the clock gives no date; name a file with --passwords");
+	char *slash = strrchr(p->path, '/');
+	p->base = slash ? slash + 1 : p->path;
+	return ERR_NONE;
+}
+
+enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m)
+{
+	char folder[PATH_MAX];
+	enum err e = passfile_name(p, path, m);
+	if (e)
+		return e;
+	size_t n = (size_t)(p->base - p->path);
+	(void)snprintf(folder, sizeof folder, "%.*s", (int)(n ? n : 1), n ? p->path : ".");
+	p->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->dir < 0)
+		return err_set(m, ERR_IO, "%s: %s", folder, strerror(errno));
+	p->fd = openat(p->dir, p->base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (p->fd >= 0)
+		return ERR_NONE;
+	e = errno == EEXIST ? err_set(m, ERR_EXISTS, "%s exists already; name a new file with --passwords", p->path)
+			    : err_set(m, ERR_IO, "%s: %s", p->path, strerror(errno));
+	(void)close(p->dir);
+	p->dir = -1;
+	return e;
+}
+
+void passfile_bom(struct passfile *p)
+{
+	buf_adds(&p->buf, "\xef\xbb\xbf");
+}
+
+static enum err passfile_flush(struct passfile *p)
+{
+	size_t done = 0;
+	if (p->buf.failed)
+		return ERR_NOMEM;
+	while (done < p->buf.len) {
+		ssize_t n = write(p->fd, p->buf.data + done, p->buf.len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return ERR_IO;
+		done += (size_t)n;
+	}
+	buf_wipe(&p->buf);
+	return ERR_NONE;
+}
+
+static void passfile_cell(struct passfile *p, const char *s)
+{
+	size_t n = strlen(s), cap = 2 * n + 2;
+	uint8_t *room = buf_room(&p->buf, cap);
+	if (room)
+		p->buf.len += csv_write(room, cap, s, n);
+}
+
+enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password)
+{
+	if (p->rows == 0)
+		buf_adds(&p->buf, "login,name,initial_password\n");
+	buf_adds(&p->buf, login); /* a canonical login needs no quotes */
+	buf_addc(&p->buf, ',');
+	passfile_cell(p, name);
+	buf_addc(&p->buf, ',');
+	buf_adds(&p->buf, password);
+	buf_addc(&p->buf, '\n');
+	p->rows++;
+	if (p->buf.failed)
+		return ERR_NOMEM;
+	return p->buf.len < PASSFILE_FLUSH ? ERR_NONE : passfile_flush(p);
+}
+
+enum err passfile_sync(struct passfile *p)
+{
+	enum err e = passfile_flush(p);
+	if (e)
+		return e;
+	return fsync(p->fd) < 0 || fsync(p->dir) < 0 ? ERR_IO : ERR_NONE;
+}
+
+/* Only what we made, still under its name, is removed. */
+static bool passfile_ours(const struct passfile *p)
+{
+	struct stat a, b;
+	return fstat(p->fd, &a) == 0 && fstatat(p->dir, p->base, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+void passfile_close(struct passfile *p, bool keep, bool *ret_left)
+{
+	bool left = false;
+	if (p->fd >= 0 && !keep) {
+		left = (ftruncate(p->fd, 0) < 0 || passfile_ours(p)) && unlinkat(p->dir, p->base, 0) < 0;
+	}
+	if (p->fd >= 0)
+		(void)close(p->fd);
+	if (p->dir >= 0)
+		(void)close(p->dir);
+	p->fd = p->dir = -1;
+	buf_free(&p->buf);
+	if (ret_left)
+		*ret_left = left;
+}

@@ -1,0 +1,35 @@
+/* The file of initial passwords for printing: login,name,initial_password, mode 0600, never an existing file. */
+#ifndef KOSMO_CTL_PASSFILE_H
+#define KOSMO_CTL_PASSFILE_H
+
+#include "common/buf.h"
+#include "common/err.h"
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct passfile {
+	int fd, dir;
+	char path[PATH_MAX];
+	const char *base; /* within path */
+	struct buf buf;
+	size_t rows;
+};
+#define PASSFILE_NONE                                                                                                  \
+	{                                                                                                              \
+		.fd = -1, .dir = -1                                                                                    \
+	}
+
+/* Makes the file and keeps its folder open for the fsync. path NULL: ./initial-passwords-DATE.csv. The caller does this
+ * while it still is who typed the command. */
+enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m);
+/* For Excel: a file that begins with a byte order mark is read as UTF-8. Before the first row. */
+void passfile_bom(struct passfile *p);
+enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password);
+/* All rows so far, and the file's name, are on disk when this returns. */
+enum err passfile_sync(struct passfile *p);
+/* keep false: the file is emptied and removed. Where its folder belongs to somebody else it stays, empty:
+ * *ret_left is then true. ret_left may be NULL. */
+void passfile_close(struct passfile *p, bool keep, bool *ret_left);
+
+#endif

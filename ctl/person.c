@@ -1,0 +1,108 @@
+#include "config.h"
+
+#include "common/secret.h"
+#include "ctl/person.h"
+#include <string.h>
+
+const char *person_role(enum role r)
+{
+	return r == ROLE_STAFF ? "staff" : "member";
+}
+
+const char *person_method(enum factor_kind k)
+{
+	switch (k) {
+	case FACTOR_TOTP:
+		return "app";
+	case FACTOR_RECOVERY:
+		return "recovery";
+	case FACTOR_MAILCODE:
+		return "mail";
+	case FACTOR_PASSKEY:
+		return "passkey";
+	case FACTOR_NONE:
+		break;
+	}
+	return "none";
+}
+
+const char *person_state(const struct person *p, const struct conf *c, int64_t now)
+{
+	if (p->disabled)
+		return "disabled";
+	if (p->expires && now >= p->expires)
+		return "expired";
+	if (p->password[0])
+		return "active";
+	if (!p->has_initial)
+		return "nopassword";
+	if (now >= p->initial_from + c->initial_password_days * 86400)
+		return "lapsed";
+	return p->initial_used ? "begun" : "waiting";
+}
+
+enum err person_initial(const struct seal *seal, struct person *p, int64_t now, char ret[static PERSON_INITIAL])
+{
+	uint8_t digest[DIGEST_LEN];
+	char text[PERSON_INITIAL];
+	AUTO_BUF canonical = BUF_INIT;
+	enum err e = password_initial(text);
+	if (!e)
+		e = text_initial(text, strlen(text), &canonical);
+	if (!e) {
+		const struct seal_part part[] = {{p->id.b, ID_LEN}, {canonical.data, canonical.len}};
+		e = seal_mac(seal, SEAL_INITIAL, part, 2, digest);
+	}
+	if (!e) {
+		memcpy(p->initial, digest, sizeof digest);
+		p->has_initial = true;
+		p->initial_used = false;
+		p->initial_from = now;
+		memcpy(ret, text, sizeof text);
+	}
+	secret_wipe(text, sizeof text);
+	return e;
+}
+
+enum err person_from_row(const struct seal *seal, const struct row *r, int64_t now, struct person *ret,
+			 char initial[static PERSON_INITIAL])
+{
+	struct person p = {.role = r->role ? r->role : ROLE_MEMBER, .birth = r->birth, .created = now};
+	enum err e = id_new(&p.id);
+	initial[0] = '\0';
+	if (!e && !r->password[0])
+		e = person_initial(seal, &p, now, initial);
+	if (!e) {
+		memcpy(p.login, r->login, sizeof p.login);
+		memcpy(p.name, r->name, sizeof p.name);
+		memcpy(p.email, r->email, sizeof p.email);
+		memcpy(p.locale, r->locale, sizeof p.locale);
+		memcpy(p.password, r->password, sizeof p.password - 1);
+		p.method = r->totp_len ? FACTOR_TOTP : FACTOR_NONE;
+		*ret = p;
+	}
+	person_wipe(&p);
+	return e;
+}
+
+enum err person_add_totp(struct store *st, const struct row *r, const struct person *p)
+{
+	struct authenticator a = {.person = p->id,
+				  .kind = FACTOR_TOTP,
+				  .confirmed = true,
+				  .name = "imported",
+				  .algorithm = 1,
+				  .digits = 6,
+				  .period = 30,
+				  .secret_len = r->totp_len,
+				  .last_step = -1,
+				  .created = p->created};
+	if (!r->totp_len)
+		return ERR_NONE;
+	enum err e = id_new(&a.id);
+	memcpy(a.secret, r->totp, r->totp_len);
+	if (!e)
+		e = store_authenticator_add(st, &a);
+	authenticator_wipe(&a, 1);
+	return e;
+}
