@@ -215,7 +215,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 		if (!e && within)
 			e = within(st, &p, arg);
 		if (!e)
-			e = audit(st, a, true, now, "login.allow", f->name);
+			e = audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
 		v = VERDICT_ALLOW;
 	} else {
 		e = a->throttled ? ERR_NONE : limits_wrong(st, &a->limit, now);

@@ -20,6 +20,7 @@ struct attempt {
 	bool password_right; /* or not asked (password=skip) */
 	bool initial;	     /* it was the initial password */
 	bool throttled;
+	bool step_up;	    /* of someone who is in already: audited as that, not as a login */
 	struct limit limit; /* of the step under way */
 	char upgrade[PASSWORD_HASH_MAX];
 };

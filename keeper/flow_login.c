@@ -141,6 +141,7 @@ static bool factor_right(struct call *c, attempt_within within)
 		return false;
 	}
 	attempt_of_session(c, &a);
+	a.step_up = !c->half;
 	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
 	attempt_clear(&a);
 	if (v == VERDICT_ALLOW) {
