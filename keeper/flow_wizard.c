@@ -358,6 +358,8 @@ static enum err link_pair(struct call *c, const struct code *code)
 	const char *s = call_field(c, "pair");
 	if (same_person(c, code))
 		return ERR_NONE;
+	if (code->tries >= CODE_TRIES)
+		return ERR_NOTFOUND;
 	if (!s[0])
 		return ERR_INVALID;
 	snprintf(want, sizeof want, "%02d", code->pair);
@@ -380,7 +382,7 @@ static enum err link_confirm(struct call *c, struct person *unused, void *arg)
 	if (e)
 		return e;
 	l->result = link_pair(c, &l->code);
-	if (l->result == ERR_INVALID)
+	if (l->result == ERR_INVALID || l->result == ERR_NOTFOUND)
 		return ERR_NONE;
 	if (l->result)
 		return store_code_miss(c->st, &l->code.id);

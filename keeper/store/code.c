@@ -3,8 +3,6 @@
 #include "common/secret.h"
 #include "keeper/store/inside.h"
 
-#define CODE_TRIES 5
-
 /* The columns of SQL_CODE_LIVE and SQL_CODE_BY_LINK. */
 enum {
 	CODE_ID,

@@ -118,6 +118,7 @@ enum err store_recovery_left(struct store *st, const struct id *person, size_t *
 enum err store_recovery_consume(struct store *st, const struct id *person, const char *canonical, int64_t now);
 
 /* ---- one-time codes and links by mail (store/code.c) ---- */
+#define CODE_TRIES 5 /* wrong ones that a code bears */
 enum code_purpose { CODE_VERIFY_EMAIL = 1, CODE_GUARD = 2 };
 struct code {
 	struct id id, person;
