@@ -27,13 +27,14 @@ class Bench:
     def __init__(self, folder, logins):
         self.folder, self.logins, self.program = folder, logins, BUILD / "tests/bench/bench_pam"
         self.results = {}
+        (folder / "pam.d").mkdir()
 
     def run(self, name, *args):
         out = subprocess.run([str(self.program), *map(str, args)], stdout=subprocess.PIPE, check=True).stdout.split()
         self.results.setdefault(name, []).append([float(x) for x in out[2:4]])
 
     def service(self, name, line):
-        (self.folder / name).write_text(f"auth required {line}\n")
+        (self.folder / "pam.d" / name).write_text(f"auth required {line}\n")
 
     def people_file(self, people, part):
         f = self.folder / "people"
@@ -49,7 +50,7 @@ class Bench:
 
 def google_files(folder, people):
     """Its usual options, in a folder of root's own: no home folders are needed."""
-    secrets = folder / "google"
+    secrets = folder / "google-secrets"
     secrets.mkdir(mode=0o700)
     for p in people:
         f = secrets / p.login
@@ -98,7 +99,7 @@ def main():
         for r in range(ROUNDS):
             f = b.people_file(people, r)
             for name in names:
-                b.run(name, "pam", folder, name, f)
+                b.run(name, "pam", folder / "pam.d", name, f)
             b.run("fsync", "fsync", folder, 100)
             b.run("yescrypt", "yescrypt", 20)
         print(f"{'':24}{'p50 us':>10}{'p99 us':>10}{'x google':>10}{'x fsync':>10}{'x yescrypt':>12}")
