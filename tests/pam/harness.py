@@ -177,37 +177,44 @@ def accounts(people, first_uid):
 
 
 class Sshd:
-    """The system's sshd under a name of ours (it takes the PAM service from it), on loopback, with accounts and stacks that
-    exist only for it: pam_wrapper and nss_wrapper."""
+    """The system's sshd on loopback. By itself: under a name of ours (it takes the PAM service from it), with accounts and a
+    stack that exist only for it, by pam_wrapper and nss_wrapper. In a Namespace: with that one's, as the service sshd."""
     FIRST_UID = 20000
 
-    def __init__(self, folder, people, stack, config="", service="kosmo-sshd", root_shadow=None):
+    def __init__(self, folder, people, stack, config="", service="kosmo-sshd", namespace=None):
         self.dir = pathlib.Path(folder) / "ssh"
         (self.dir / "pam.d").mkdir(parents=True)
         self.people, self.service = list(people), service
+        for key in "host", "client":
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.dir / key], check=True)
+        self.port = free_port()
+        pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        command, env = [self.dir / service, "-D", "-e", "-f", self.dir / "sshd_config"], {}
+        if namespace is None:
+            env = self.wrappers(stack)
+            # What sshd starts (sftp-server, scp) looks its user up too.
+            config += f"\nSetEnv LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD={self.dir}/passwd NSS_WRAPPER_GROUP={self.dir}/group"
+        else:
+            command = namespace.command(0, *command)
+        (self.dir / "sshd_config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.dir}/host\nPidFile none\nUsePAM yes\nStrictModes no\n"
+            f"KbdInteractiveAuthentication yes\nPasswordAuthentication no\nAuthorizedKeysFile {self.dir}/client.pub\nPrintMotd no\n"
+            f"MaxStartups 100\nLogLevel VERBOSE\nSubsystem sftp /usr/lib/openssh/sftp-server\n{config}\n")
+        (self.dir / "known_hosts").write_text(f"[127.0.0.1]:{self.port} " + (self.dir / "host.pub").read_text())
+        (self.dir / service).symlink_to("/usr/sbin/sshd")
+        self.process = Process(command, self.dir / "log", env)
+        wait_until(lambda: accepts(socket.AF_INET, ("127.0.0.1", self.port)) or not self.process.alive(), 10, "sshd")
+        assert self.process.alive(), self.process.log.read_text()
+
+    def wrappers(self, stack):
         self.stack(stack)
         (self.dir / "pam.d/other").write_text("auth required pam_deny.so\n")
         (self.dir / "passwd").write_text("root:x:0:0::/:/bin/sh\nsshd:x:19999:19999::/run/sshd:/usr/sbin/nologin\n" +
                                          accounts(self.people, self.FIRST_UID))
         (self.dir / "group").write_text("root:x:0:\nsshd:x:19999:\n" +
                                         "".join(f"{p.login}:x:{self.FIRST_UID + i}:\n" for i, p in enumerate(self.people)))
-        for key in "host", "client":
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.dir / key], check=True)
-        self.port = free_port()
-        (self.dir / "sshd_config").write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.dir}/host\nPidFile none\nUsePAM yes\nStrictModes no\n"
-            f"KbdInteractiveAuthentication yes\nPasswordAuthentication no\nAuthorizedKeysFile {self.dir}/client.pub\nPrintMotd no\n"
-            f"MaxStartups 100\nLogLevel VERBOSE\nSubsystem sftp /usr/lib/openssh/sftp-server\n"
-            # What sshd starts (sftp-server, scp) looks its user up too.
-            f"SetEnv LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD={self.dir}/passwd NSS_WRAPPER_GROUP={self.dir}/group\n{config}\n")
-        (self.dir / "known_hosts").write_text(f"[127.0.0.1]:{self.port} " + (self.dir / "host.pub").read_text())
-        (self.dir / service).symlink_to("/usr/sbin/sshd")
-        pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        env = {"LD_PRELOAD": WRAPPERS, "PAM_WRAPPER": "1", "PAM_WRAPPER_SERVICE_DIR": str(self.dir / "pam.d"),
-               "NSS_WRAPPER_PASSWD": str(self.dir / "passwd"), "NSS_WRAPPER_GROUP": str(self.dir / "group")}
-        self.process = Process([self.dir / service, "-D", "-e", "-f", self.dir / "sshd_config"], self.dir / "log", env)
-        wait_until(lambda: accepts(socket.AF_INET, ("127.0.0.1", self.port)) or not self.process.alive(), 10, "sshd")
-        assert self.process.alive(), self.process.log.read_text()
+        return {"LD_PRELOAD": WRAPPERS, "PAM_WRAPPER": "1", "PAM_WRAPPER_SERVICE_DIR": str(self.dir / "pam.d"),
+                "NSS_WRAPPER_PASSWD": str(self.dir / "passwd"), "NSS_WRAPPER_GROUP": str(self.dir / "group")}
 
     def stack(self, text):
         (self.dir / "pam.d" / self.service).write_text(text + "\nsession required pam_permit.so\n")
@@ -232,15 +239,23 @@ class Namespace:
     """Programs that ignore LD_PRELOAD (su, sudo): a mount namespace with other files over /etc's."""
     FIRST_UID = 1000
 
-    def __init__(self, folder, people, stacks, root_hash="*"):
+    def __init__(self, folder, people, stacks, root_password):
         self.etc = pathlib.Path(folder) / "etc"
         (self.etc / "pam.d").mkdir(parents=True)
         self.people = list(people)
+        for common in pathlib.Path("/etc/pam.d").glob("common-*"):
+            shutil.copy(common, self.etc / "pam.d")
         for name, text in {"other": "auth required pam_deny.so\naccount required pam_deny.so\n", **stacks}.items():
-            (self.etc / "pam.d" / name).write_text(text + "\nsession required pam_permit.so\npassword required pam_deny.so\n")
-        (self.etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\n" + accounts(self.people, self.FIRST_UID))
+            if "session" not in text:
+                text += "\nsession required pam_permit.so\n"
+            (self.etc / "pam.d" / name).write_text(text)
+        root_hash = subprocess.run(["perl", "-e", "print crypt($ARGV[0], '$6$kosmotest$')", root_password],
+                                   stdout=subprocess.PIPE, check=True).stdout.decode()
+        (self.etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\nsshd:x:999:999::/run/sshd:/usr/sbin/nologin\n" +
+                                         accounts(self.people, self.FIRST_UID))
         (self.etc / "group").write_text("root:x:0:\n" +
-                                        "".join(f"{p.login}:x:{self.FIRST_UID + i}:\n" for i, p in enumerate(self.people)))
+                                        "".join(f"{p.login}:x:{self.FIRST_UID + i}:\n" for i, p in enumerate(self.people)) +
+                                        f"sudo:x:27:{self.people[0].login}\n")
         (self.etc / "shadow").write_text(f"root:{root_hash}:19000::::::\n" +
                                          "".join(f"{p.login}:*:19000::::::\n" for p in self.people))
         (self.etc / "sudoers").write_text("Defaults !lecture, timestamp_timeout=0\nroot ALL=(ALL) ALL\n" +
@@ -254,6 +269,9 @@ class Namespace:
 
     def command(self, uid, *command):
         return ["unshare", "-m", "--propagation", "private", "sh", self.script, uid, *command]
+
+    def uid(self, person):
+        return self.FIRST_UID + self.people.index(person)
 
     def run(self, uid, command, *replies):
         return Conversation(spawn(self.command(uid, *command), cwd="/"), replies)

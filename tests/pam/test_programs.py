@@ -2,7 +2,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
 
 import pytest
@@ -153,20 +152,14 @@ def test_key_alone_is_not_enough(key_sshd, fresh):
 @pytest.fixture(scope="module")
 def host(instance):
     """A host of its own for su and sudo: s00 has uid 1000, s01 has 1001."""
-    crypted = subprocess.run(["perl", "-e", "print crypt($ARGV[0], '$6$kosmotest$')", ROOT_PASSWORD], stdout=subprocess.PIPE,
-                             check=True).stdout.decode()
     m, caller = instance.module(), instance.module("person=caller")
     root = f"auth [success=done user_unknown=ignore default=die] {m}\nauth required pam_unix.so\n" \
            f"account required {m}\naccount required pam_unix.so"
-    stacks = {"su": f"auth sufficient pam_rootok.so\n{both(instance)}", "sudo": f"{both(instance)}", "su-l": root}
-    n = Namespace(instance.dir / "host", STAFF, stacks, crypted)
+    stacks = {"su": f"auth sufficient pam_rootok.so\n{both(instance)}", "sudo": both(instance), "su-l": root}
+    n = Namespace(instance.dir / "host", STAFF, stacks, ROOT_PASSWORD)
     (n.etc / "pam.d/su-caller").write_text(f"auth sufficient pam_rootok.so\nauth required {caller}\naccount required {caller}\n"
                                            "session required pam_permit.so\n")
     return n
-
-
-def uid_of(host, person):
-    return host.FIRST_UID + host.people.index(person)
 
 
 @namespace
@@ -177,7 +170,7 @@ def test_su_to_another(host, fresh):
         r = host.run(1000, su, *replies)
         assert r.asked == ASKED and r.exit == 1 and "Authentication failure" in r.text, r.text
     r = host.run(1000, su, other.password, other.code())
-    assert r.asked == ASKED and r.exit == 0 and r.text.strip() == str(uid_of(host, other))
+    assert r.asked == ASKED and r.exit == 0 and r.text.strip() == str(host.uid(other))
     r = host.run(1000, su, other.password, other.code())
     assert r.exit == 1, "replayed"
 
@@ -186,7 +179,7 @@ def test_su_to_another(host, fresh):
 def test_su_to_root_by_caller(host, fresh):
     """person=caller: one's own password and code open root; root's do not exist."""
     me = fresh()
-    uid = uid_of(host, me)
+    uid = host.uid(me)
     shutil.copy(host.etc / "pam.d/su", host.etc / "pam.d/su.kept")
     shutil.copy(host.etc / "pam.d/su-caller", host.etc / "pam.d/su")
     try:
@@ -203,7 +196,7 @@ def test_su_to_root_by_caller(host, fresh):
 @namespace
 def test_sudo(host, fresh):
     me = fresh()
-    uid = uid_of(host, me)
+    uid = host.uid(me)
     r = host.run(uid, ["sudo", "id", "-u"], me.password, me.code())
     assert len(r.asked) == 2 and r.exit == 0 and r.text.strip() == "0", (r.asked, r.text)
     child = spawn(host.command(uid, "sudo", "id", "-u"), cwd="/")
