@@ -34,36 +34,34 @@ struct exchange {
 	struct server *server;
 	struct MHD_Connection *http;
 	struct conn *conn;
-	enum exchange_state state;
 	int64_t started;
 
 	char *target;	  /* as it came, path and query */
 	char *path;	  /* target up to '?' */
 	char *query;	  /* behind it, "" if there is none; decoded in place */
-	const char *verb; /* of our own words: GET, HEAD, POST, other */
-	int method;	  /* enum route_method, 0: another one */
+	const char *verb; /* in our own words: GET, HEAD, POST, other */
 	const struct route *route;
 	const char *rest;
-	int allow;
+	const char *lang;
 
 	/* of the headers: libmicrohttpd's bytes, good until the answer is sent */
 	const char *host, *origin, *cookie, *content_type, *content_length, *languages, *agent, *if_none_match;
-	bool chunked, repeated;
 	struct buf forwarded;
-
-	const char *lang;
-	struct address client;
-	bool client_known, entered;
-	unsigned refused; /* status of a request that is not carried out */
-	enum page_error why;
 
 	size_t body_len;
 	struct buf body; /* wiped with it */
 	struct form form;
+	struct buf answer; /* the keeper's */
 
+	enum exchange_state state;
+	int method; /* enum route_method, 0: another one */
+	int allow;
+	unsigned refused; /* status of a request that is not carried out */
+	enum page_error why;
 	enum link_result result;
-	struct buf answer;
 	unsigned status; /* what was answered */
+	struct address client;
+	bool client_known, entered, chunked, repeated;
 };
 
 /* NULL: out of memory. */

@@ -3,7 +3,7 @@ import os
 import socket
 import threading
 
-import wire
+import kosmo_wire as wire
 
 
 class FakeKeeper:

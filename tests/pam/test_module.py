@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-import wire
+import kosmo_wire as wire
 from conftest import BUILD, MODULE, SANITIZED, Result
 from fake_keeper import FakeKeeper, ask, tell, verdict
 
