@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_LEN 63
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define KIND_AT	     (WIRE_HEAD + 4)
 #define LEAST	     (4 + 3 + 2) /* id, a name of one byte, no fields */
 
@@ -53,6 +54,28 @@ static bool name_valid(const void *name, size_t n)
 	return true;
 }
 
+/* Finds repeated names in a message of many fields without comparing each with each. */
+struct seen {
+	const uint8_t *base;
+	uint32_t slot[2 * WIRE_FIELDS]; /* where a name stands behind base, 0: free; never more than half full */
+};
+
+static bool seen_before(struct seen *s, const uint8_t *name)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const uint8_t *p = name; *p; p++)
+		hash = (hash ^ *p) * 16777619u;
+	for (size_t i = hash % COUNT(s->slot);; i = (i + 1) % COUNT(s->slot)) {
+		if (s->slot[i] == 0) {
+			s->slot[i] = (uint32_t)(name - s->base);
+			return false;
+		}
+		if (strcmp((const char *)s->base + s->slot[i], (const char *)name) == 0)
+			return true;
+	}
+}
+
 static void add_name(struct buf *b, const char *name, size_t n)
 {
 	buf_addc(b, (char)n);
@@ -79,21 +102,6 @@ void wire_begin(struct buf *b, uint32_t id, const char *kind)
 	buf_add_u16(b, good ? 0 : COUNT_BAD);
 }
 
-static bool name_taken(const struct buf *b, const uint8_t *at, const char *name, size_t n)
-{
-	const uint8_t *end = b->data + b->len;
-
-	while (at < end) {
-		size_t have = at[0];
-
-		if (have == n && memcmp(at + 1, name, n) == 0)
-			return true;
-		at += 1 + have + 1;
-		at += 4 + (size_t)get_u32(at) + 1;
-	}
-	return false;
-}
-
 void wire_put(struct buf *b, const char *name, const void *data, size_t len)
 {
 	uint8_t *count = count_at(b);
@@ -105,7 +113,7 @@ void wire_put(struct buf *b, const char *name, const void *data, size_t len)
 	fields = get_u16(count);
 	if (fields > WIRE_FIELDS)
 		return;
-	if (!name_valid(name, n) || name_taken(b, count + 2, name, n)) {
+	if (!name_valid(name, n)) {
 		set_u16(count, COUNT_BAD);
 		return;
 	}
@@ -134,6 +142,20 @@ void wire_puti(struct buf *b, const char *name, int64_t v)
 	wire_puts(b, name, t);
 }
 
+/* Of a whole message; its fields begin at p. */
+static bool names_repeat(const struct buf *b, const uint8_t *p)
+{
+	struct seen seen = {.base = b->data};
+
+	while (p < b->data + b->len) {
+		if (seen_before(&seen, p + 1))
+			return true;
+		p += 1 + (size_t)p[0] + 1;
+		p += 4 + (size_t)get_u32(p) + 1;
+	}
+	return false;
+}
+
 enum err wire_end(struct buf *b)
 {
 	uint8_t *count = count_at(b);
@@ -146,6 +168,8 @@ enum err wire_end(struct buf *b)
 	len = b->len - WIRE_HEAD;
 	if (get_u16(count) > WIRE_FIELDS || len > WIRE_MAX)
 		return ERR_TOOBIG;
+	if (names_repeat(b, count + 2))
+		return ERR_INVALID;
 	set_u16(b->data, (unsigned)(len >> 16));
 	set_u16(b->data + 2, (unsigned)(len & 0xffff));
 	return ERR_NONE;
@@ -185,14 +209,14 @@ static const char *take_name(struct reader *r)
 	return (const char *)name;
 }
 
-static bool take_field(struct reader *r, struct wire_msg *m)
+static bool take_field(struct reader *r, struct wire_msg *m, struct seen *seen)
 {
 	const char *name = take_name(r);
 	const uint8_t *len = name ? take(r, 4) : NULL;
 	size_t n = len ? get_u32(len) : 0;
 	const uint8_t *data = len && n < r->left ? take(r, n + 1) : NULL;
 
-	if (!data || data[n] != '\0' || wire_get(m, name))
+	if (!data || data[n] != '\0' || seen_before(seen, (const uint8_t *)name))
 		return false;
 	m->field[m->n++] = (struct wire_field){.name = name, .data = data, .len = n};
 	return true;
@@ -201,6 +225,7 @@ static bool take_field(struct reader *r, struct wire_msg *m)
 enum err wire_parse(const uint8_t *p, size_t len, struct wire_msg *ret)
 {
 	struct reader r = {p, len};
+	struct seen seen = {.base = p};
 	const uint8_t *id = take(&r, 4);
 	const uint8_t *count;
 	unsigned fields;
@@ -215,7 +240,7 @@ enum err wire_parse(const uint8_t *p, size_t len, struct wire_msg *ret)
 	if (fields > WIRE_FIELDS)
 		return ERR_INVALID;
 	while (ret->n < fields)
-		if (!take_field(&r, ret))
+		if (!take_field(&r, ret, &seen))
 			return ERR_INVALID;
 	return r.left == 0 ? ERR_NONE : ERR_INVALID;
 }

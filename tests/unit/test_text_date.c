@@ -237,7 +237,7 @@ static void era_borders(void **state)
 static void every_day(void **state)
 {
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	char in[40], iso[11];
+	char in[64], iso[40];
 	size_t seen = 0;
 
 	(void)state;
@@ -251,7 +251,7 @@ static void every_day(void **state)
 						       : number > 20251015		  ? DATE_FUTURE
 											  : DATE_OK;
 
-				snprintf(iso, sizeof iso, "%04d-%02d-%02d", y % 10000, m % 100, d % 100);
+				snprintf(iso, sizeof iso, "%04d-%02d-%02d", y, m, d);
 				snprintf(in, sizeof in, "%d年%d月%d日", y, m, d);
 				check(in, want, want == DATE_OK ? iso : "");
 				snprintf(in, sizeof in, "%08d", number);
