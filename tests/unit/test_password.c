@@ -221,6 +221,7 @@ static void test_quality(void **state)
 	    {"12948603751846", PASSWORD_FINE}, /* no composition rules */
 	    {"onlylowercaseletters", PASSWORD_FINE},
 	    {"ABCDWXYZPQ", PASSWORD_COMMON},
+	    {"kept 65 cabs, hide 43 stunts", PASSWORD_FINE}, /* neighbours here and there, which cracklib minds */
 	    {"kj3\tfw9xq", PASSWORD_BYTES},
 	    {"kj3fw9xq\x7f", PASSWORD_BYTES},
 	    {"kj3fw9xq\xc2\x85", PASSWORD_BYTES},
