@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void ctl_vsay(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void ctl_vsay(const char *fmt, va_list ap)
 {
 	(void)fputs("kosmoctl: ", stderr);
 	(void)vfprintf(stderr, fmt, ap);

@@ -22,7 +22,7 @@ bool log_debugging(void)
 }
 
 /* One write(2) a line, so that lines of several threads and children never mix. */
-static void log_line(int priority, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void log_line(int priority, const char *fmt, va_list ap)
 {
 	char line[1024];
 	int n, m;
