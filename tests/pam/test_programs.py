@@ -6,13 +6,13 @@ import time
 
 import pytest
 from conftest import SANITIZED
-from harness import Conversation, Instance, Namespace, Person, Sshd, spawn
+from harness import Conversation, Instance, Namespace, Person, Sshd, spawn, wait_out
 
 pytestmark = [pytest.mark.skipif(os.getuid() != 0, reason="sshd, su and sudo for other people need root"),
               pytest.mark.skipif(SANITIZED, reason="the system's programs cannot load a sanitized module")]
 namespace = pytest.mark.skipif(not Namespace.possible(), reason="no mount namespaces here")
 
-STAFF = [Person(f"s{i:02}") for i in range(24)]
+STAFF = [Person(f"s{i:02}") for i in range(60)]
 UNUSED = iter(STAFF[1:])
 MEMBER, DISABLED, UNFINISHED = Person("mitsuko", role="member"), Person("dai"), Person("uno", password=False, seed=False)
 PEOPLE = STAFF + [MEMBER, DISABLED, UNFINISHED]
@@ -49,25 +49,28 @@ def both(instance, options=""):
 
 def test_ssh(sshd, fresh):
     p = fresh()
-    r = sshd.ssh(p.login, p.password, p.code())
+    codes = p.codes()
+    r = sshd.ssh(p.login, p.password, codes[0])
     assert r.asked == ASKED and r.exit == 0 and r.text.strip() == str(sshd.uid(p.login))
-    # Replayed, and then the next code.
-    r = sshd.ssh(p.login, p.password, p.code())
-    assert r.asked == ASKED and r.exit == 255 and "Permission denied" in r.text
-    assert sshd.ssh(p.login, p.password, p.code(1)).exit == 0
+    r = sshd.ssh(p.login, p.password, codes[0])
+    assert r.asked == ASKED and r.exit == 255 and "Permission denied" in r.text, "replayed"
+    wait_out()
+    assert sshd.ssh(p.login, p.password, codes[1]).exit == 0
 
 
 def test_ssh_refuses(sshd, fresh, instance):
     """Wrong, unknown, member, disabled, unfinished, root: the same questions, the same end."""
-    p = fresh()
-    cases = [(p.login, "wrong", p.code()), (p.login, p.password, p.wrong_code()), (p.login, p.password, ""), (p.login, "", ""),
-             ("nobody-knows", "x", "123456"), (MEMBER.login, MEMBER.password, MEMBER.code()),
-             (DISABLED.login, DISABLED.password, DISABLED.code()),
-             (UNFINISHED.login, instance.initial(UNFINISHED.login), "123456")]
-    for login, *replies in cases:
-        r = sshd.ssh(login, *replies)
-        assert (r.asked, r.exit) == (ASKED, 255) and "Permission denied" in r.text, login
-    assert sshd.ssh(p.login, p.password, p.code()).exit == 0, "and none of it was held against the right one"
+    cases = [(lambda p: "wrong", lambda p: p.code()), (lambda p: p.password, lambda p: p.wrong_code()), (lambda p: p.password, lambda p: ""),
+             (lambda p: "", lambda p: "")]
+    wrong = [(p, *(r(p) for r in replies)) for replies in cases for p in [fresh()]]
+    others = [(Person("nobody-knows"), "x", "123456"), (MEMBER, MEMBER.password, MEMBER.code()), (DISABLED, DISABLED.password, DISABLED.code()),
+              (UNFINISHED, instance.initial(UNFINISHED.login), "123456"), (Person("root"), "x", "123456")]
+    for p, *replies in wrong + others:
+        r = sshd.ssh(p.login, *replies)
+        assert (r.asked, r.exit) == (ASKED if p.login != "root" else [], 255) and "Permission denied" in r.text, p.login
+    wait_out()
+    for p, *_ in wrong:
+        assert sshd.ssh(p.login, p.password, p.code()).exit == 0, "and it was not held against the right one"
 
 
 def test_ssh_without_keeper(instance, sshd, fresh):
@@ -121,14 +124,15 @@ def test_scp_and_sftp(key_sshd, fresh, tmp_path):
     here.write_bytes(os.urandom(300000))
     methods = "publickey,keyboard-interactive"
     options = key_sshd.options(methods)
-    r = Conversation(spawn(["scp", "-q", *options, here, f"{p.login}@127.0.0.1:{there}/scp"]), [p.code(-1)])
+    codes = p.codes()
+    r = Conversation(spawn(["scp", "-q", *options, here, f"{p.login}@127.0.0.1:{there}/scp"]), [codes[-1]])
     assert r.asked == ["Code:"] and r.exit == 0, r.text
-    r = Conversation(spawn(["scp", "-q", "-O", *options, f"{p.login}@127.0.0.1:{there}/scp", tmp_path / "back"]), [p.code()])
+    r = Conversation(spawn(["scp", "-q", "-O", *options, f"{p.login}@127.0.0.1:{there}/scp", tmp_path / "back"]), [codes[0]])
     assert r.asked == ["Code:"] and r.exit == 0, r.text
     child = spawn(["sftp", "-q", *options, f"{p.login}@127.0.0.1"])
     child.expect("Code: ")
     child.waitnoecho(2)
-    child.sendline(p.code(1))
+    child.sendline(codes[1])
     child.expect("sftp> ")
     child.sendline(f"put {here} {there}/sftp")
     child.expect("sftp> ")
@@ -169,6 +173,7 @@ def test_su_to_another(host, fresh):
     for replies in ("wrong", other.code()), (other.password, other.wrong_code()), (me.password, me.code()):
         r = host.run(1000, su, *replies)
         assert r.asked == ASKED and r.exit == 1 and "Authentication failure" in r.text, r.text
+        wait_out(3)
     r = host.run(1000, su, other.password, other.code())
     assert r.asked == ASKED and r.exit == 0 and r.text.strip() == str(host.uid(other))
     r = host.run(1000, su, other.password, other.code())
@@ -185,6 +190,7 @@ def test_su_to_root_by_caller(host, fresh):
     try:
         r = host.run(uid, ["su", "root", "-c", "id -u"], me.password, me.wrong_code())
         assert r.asked == ASKED and r.exit == 1
+        wait_out()
         r = host.run(uid, ["su", "root", "-c", "id -u"], me.password, me.code())
         assert r.asked == ASKED and r.exit == 0 and r.text.strip() == "0"
         r = host.run(54321, ["su", "root", "-c", "id -u"])

@@ -3,7 +3,7 @@ import os
 
 import pytest
 from conftest import SANITIZED, TOP
-from harness import Instance, Namespace, Person, Sshd
+from harness import Instance, Namespace, Person, Sshd, wait_out
 
 pytestmark = [pytest.mark.skipif(os.getuid() != 0, reason="sshd, su and sudo for other people need root"),
               pytest.mark.skipif(SANITIZED, reason="the system's programs cannot load a sanitized module"),
@@ -52,6 +52,7 @@ def key_code(instance):
 def test_sshd_password_code(password_code):
     p = next(UNUSED)
     assert password_code.ssh(p.login, p.password, p.wrong_code()).exit == 255
+    wait_out()
     r = password_code.ssh(p.login, p.password, p.code())
     assert (r.asked, r.exit) == (ASKED, 0), r.text
     assert password_code.ssh("nobody-knows", "x", "123456").asked == ASKED
@@ -64,6 +65,7 @@ def test_sshd_key_code(key_code):
     p = next(UNUSED)
     methods = "publickey,keyboard-interactive"
     assert key_code.ssh(p.login, p.wrong_code(), methods=methods).exit == 255
+    wait_out()
     r = key_code.ssh(p.login, p.code(), methods=methods)
     assert (r.asked, r.exit) == (["Code:"], 0), r.text
     r = key_code.ssh("root", ROOT_PASSWORD, methods=methods)
@@ -98,9 +100,11 @@ def test_su(local):
     r = local.run(1000, ["su", "root", *id_], plain.password, plain.code())
     assert (r.asked, r.exit) == (ASKED, 1), "another's"
     assert local.run(1000, ["su", "root", *id_], ROOT_PASSWORD, admin.code()).exit == 1
-    r = local.run(1000, ["su", "root", *id_], admin.password, admin.code())
+    wait_out(3)
+    codes = admin.codes()
+    r = local.run(1000, ["su", "root", *id_], admin.password, codes[0])
     assert (r.asked, r.exit, r.text.strip()) == (ASKED, 0, "0")
-    r = local.run(1000, ["su", "-", "root", *id_], admin.password, admin.code(1))
+    r = local.run(1000, ["su", "-", "root", *id_], admin.password, codes[1])
     assert (r.asked, r.exit, r.text.strip()) == (ASKED, 0, "0")
     r = local.run(0, ["su", plain.login, *id_])
     assert (r.asked, r.exit, r.text.strip()) == ([], 0, "1001"), "root goes to anyone"
