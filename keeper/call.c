@@ -118,13 +118,17 @@ const char *call_next(const struct call *c)
 	return c->unmet ? c->unmet->path : "/account";
 }
 
-void call_time(int64_t t, char ret[static 20])
+void call_time(const struct call *c, int64_t t, char ret[static CALL_TIME])
 {
 	time_t when = t;
 	struct tm tm;
 	localtime_r(&when, &tm);
-	snprintf(ret, 20, "%04d-%02d-%02d %02d:%02d", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday,
-		 tm.tm_hour, tm.tm_min);
+	if (!strcmp(c->lang, "ja"))
+		snprintf(ret, CALL_TIME, "%d年%d月%d日 %d時%02d分", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+			 tm.tm_hour, tm.tm_min);
+	else
+		snprintf(ret, CALL_TIME, "%04d-%02d-%02d %02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+			 tm.tm_hour, tm.tm_min);
 }
 
 enum err call_audit(struct call *c, const char *event, const char *detail)
@@ -172,10 +176,10 @@ enum err call_mail(struct call *c, const struct person *p, const char *to, enum 
 
 enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name, const char *left)
 {
-	char when[20];
+	char when[CALL_TIME];
 	if (!p->email_verified)
 		return ERR_NONE;
-	call_time(c->now, when);
+	call_time(c, c->now, when);
 	const struct fill values[] = {
 	    {"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
 	return call_mail(c, p, p->email, text, values, 86400, NULL);
@@ -184,12 +188,12 @@ enum err call_notice(struct call *c, const struct person *p, enum mail_text text
 void mail_words(struct call *c, const struct id *mail, struct buf *ret)
 {
 	struct mail m;
-	char when[20];
+	char when[CALL_TIME];
 	if (store_mail_status(c->st, mail, &m)) {
 		buf_adds(ret, T(c, N_("We do not know whether the mail was sent. Please have it sent again.")));
 		return;
 	}
-	call_time(m.sent ? m.sent : m.created, when);
+	call_time(c, m.sent ? m.sent : m.created, when);
 	const struct fill values[] = {{"time", when}, {"reason", m.reason}, {NULL, NULL}};
 	if (m.state == MAIL_SENT)
 		fill(ret, T(c, N_("The mail was sent at {time}.")), values);

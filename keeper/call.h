@@ -62,8 +62,9 @@ void view_trouble(struct call *c, int status, const char *title, const char *tex
 void view_failure(struct call *c, enum err e, const char *what);
 /* Where this person has to go now. */
 const char *call_next(const struct call *c);
-/* "2026-11-22 21:30", local time; ret: 20 bytes. */
-void call_time(int64_t t, char ret[static 20]);
+/* "2026-11-22 21:30" or "2026年11月22日 21時30分" by the person's language, local time. */
+#define CALL_TIME 64
+void call_time(const struct call *c, int64_t t, char ret[static CALL_TIME]);
 /* 32 lower-case hex digits; ret: 33 bytes. */
 void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1]);
 

@@ -13,7 +13,7 @@ void flow_account(struct call *c)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0, left = 0;
-	char when[20], hex[2 * ID_LEN + 1];
+	char when[CALL_TIME], hex[2 * ID_LEN + 1];
 	enum err e = factor_confirmed(c->st, &c->person.id, au, &n);
 	if (!e)
 		e = store_recovery_left(c->st, &c->person.id, &left);
@@ -29,10 +29,10 @@ void flow_account(struct call *c)
 		view_item(c, "authenticators", i, "id", hex);
 		view_item(c, "authenticators", i, "name", au[i].name);
 		view_item(c, "authenticators", i, "kind_text", T(c, N_("Authenticator app")));
-		call_time(au[i].created, when);
+		call_time(c, au[i].created, when);
 		view_item(c, "authenticators", i, "created", when);
 		if (au[i].last_used)
-			call_time(au[i].last_used, when);
+			call_time(c, au[i].last_used, when);
 		view_item(c, "authenticators", i, "last_used", au[i].last_used ? when : "");
 		view_item(c, "authenticators", i, "only", n == 1 ? "1" : "");
 	}

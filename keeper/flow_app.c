@@ -323,7 +323,7 @@ static enum err recovery_saved(struct call *c, struct person *p, void *arg)
 
 void flow_recovery(struct call *c)
 {
-	char when[20];
+	char when[CALL_TIME];
 	if (!c->session.scratch.len) {
 		view_redirect(c, call_next(c));
 		return;
@@ -345,7 +345,7 @@ void flow_recovery(struct call *c)
 		secret_wipe(code, sizeof code);
 		s += n + (s[n] == '\n');
 	}
-	call_time(c->now, when);
+	call_time(c, c->now, when);
 	view_put(c, "login", c->person.login);
 	view_put(c, "created", when);
 	view_page(c, "recovery");

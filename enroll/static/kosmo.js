@@ -132,6 +132,23 @@
 		tick();
 	});
 
+	/* What has become of the mail: the server's own sentence, fetched anew a few times. */
+	each('[data-fresh]', function (el) {
+		if (!window.fetch || !window.DOMParser)
+			return;
+		[3, 8, 20, 60, 180, 600].forEach(function (seconds) {
+			setTimeout(function () {
+				fetch(el.getAttribute('data-fresh'), { credentials: 'same-origin', cache: 'no-store' }).then(function (reply) {
+					return reply.ok && !reply.redirected ? reply.text() : '';
+				}).then(function (html) {
+					var now = new DOMParser().parseFromString(html, 'text/html').getElementById(el.id);
+					if (now && now.textContent !== el.textContent)
+						el.textContent = now.textContent;
+				}).catch(function () {});
+			}, seconds * 1000);
+		});
+	});
+
 	/* Has the mailed link been pressed elsewhere? Every 3 s, slower after 5 minutes or when the server does not answer,
 	 * at once when the person comes back to this page; given up after half an hour. */
 	each('[data-poll]', function (el) {
