@@ -116,7 +116,9 @@ static void deliver(struct mailer *m, void *carrier, const struct wire_msg *in, 
 	const char *to = wire_str(in, "to"), *from = m->conf->mail_from[0] ? m->conf->mail_from : wire_str(in, "from");
 	char id[128] = "(no message id)";
 
-	if (!is_address(to) || !is_address(from))
+	if (!from) /* into a Maildir mails may go without a sender: RFC 5321's null reverse-path */
+		from = "";
+	if (!is_address(to) || (*from && !is_address(from)))
 		mailer_result(ret, MAILER_PERMANENT, 0, "not an e-mail address");
 	else if (!message || message->len == 0 || memchr(message->data, '\0', message->len))
 		mailer_result(ret, MAILER_PERMANENT, 0, "not a mail");

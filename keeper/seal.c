@@ -566,6 +566,9 @@ enum err seal_mac(const struct seal *s, enum seal_purpose p, const struct seal_p
 
 	if ((unsigned)p >= SEAL_PURPOSES)
 		return ERR_INVALID;
+	for (size_t i = 0; i < n; i++)
+		if (part[i].n > UINT32_MAX)
+			return ERR_TOOBIG;
 	struct contexts *c = contexts_of(s);
 	EVP_MAC_CTX *ctx = c ? context_mac(s, &c->mac[p], p) : NULL;
 	if (!ctx)
@@ -575,8 +578,6 @@ enum err seal_mac(const struct seal *s, enum seal_purpose p, const struct seal_p
 	g.n = 0;
 	g.failed = false;
 	for (size_t i = 0; i < n; i++) {
-		if (part[i].n > UINT32_MAX)
-			return ERR_TOOBIG;
 		put_u32(length, part[i].n);
 		gather_add(&g, length, sizeof(length));
 		gather_add(&g, part[i].p, part[i].n);

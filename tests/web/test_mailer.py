@@ -370,6 +370,13 @@ def test_maildir(instance, tmp_path):
         assert f.read_bytes() == f"Return-Path: <no-reply@example.jp>\nDelivered-To: {TO}\n{MAIL}".encode()
 
 
+def test_maildir_without_a_sender(instance, tmp_path):
+    client = instance(transport="maildir", maildir=tmp_path / "mail", **{"from": ""}).start()
+    assert client.ask("send", {"from": "", "to": TO, "message": MAIL}) == ("result", {"state": "sent", "reason": ""})
+    file, = (tmp_path / "mail/new").iterdir()
+    assert file.read_bytes().startswith(b"Return-Path: <>\n")
+
+
 def test_maildir_fails(instance, tmp_path):
     client = instance(transport="maildir", maildir=tmp_path / "mail").start()
     (tmp_path / "mail/new").rmdir()
