@@ -102,20 +102,21 @@ enum err passfile_sync(struct passfile *p)
 	return fsync(p->fd) < 0 || fsync(p->dir) < 0 ? ERR_IO : ERR_NONE;
 }
 
-/* Only what we made, still under its name, is removed. */
-static bool passfile_ours(const struct passfile *p)
+/* Only what we made, still under its name, is removed. Returns whether it may be there still. */
+static bool passfile_remove(const struct passfile *p)
 {
-	struct stat a, b;
-	return fstat(p->fd, &a) == 0 && fstatat(p->dir, p->base, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	struct stat mine, there;
+	int empty = ftruncate(p->fd, 0);
+	if (fstatat(p->dir, p->base, &there, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno != ENOENT;
+	if (fstat(p->fd, &mine) < 0 || mine.st_dev != there.st_dev || mine.st_ino != there.st_ino)
+		return empty < 0;
+	return unlinkat(p->dir, p->base, 0) < 0;
 }
 
 void passfile_close(struct passfile *p, bool keep, bool *ret_left)
 {
-	bool left = false;
-	if (p->fd >= 0 && !keep) {
-		left = (ftruncate(p->fd, 0) < 0 || passfile_ours(p)) && unlinkat(p->dir, p->base, 0) < 0;
-	}
+	bool left = p->fd >= 0 && !keep && passfile_remove(p);
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	if (p->dir >= 0)

@@ -268,9 +268,9 @@ const char *row_check_new(const struct row_rules *rules, const struct row *r)
 {
 	if (rules->system_login(rules->arg, r->login, r->role))
 		return "login: a system account has it; --allow-system-login accepts it";
-	/* The wizard asks for the birth date to be sure that the paper reached its person. */
-	if (r->role != ROLE_STAFF && !r->birth.year && !r->password[0])
-		return "birth_date: a member who gets an initial password needs one";
+	/* The wizard asks for it, to be sure that the paper reached its person. */
+	if (r->role != ROLE_STAFF && !r->birth.year)
+		return "birth_date: a member needs one";
 	return NULL;
 }
 

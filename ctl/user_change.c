@@ -103,8 +103,8 @@ static enum ctl_exit user_add_row(const struct args *a, struct row *r)
 	enum ctl_exit x = user_change_options(a, r);
 	if (!x)
 		x = user_change_login(a, r->login, r->role);
-	if (!x && r->role != ROLE_STAFF && !r->birth.year && !a->value[OPT_PASSWORD_STDIN])
-		x = ctl_input("%s: a member who gets an initial password needs a --birth-date", r->login);
+	if (!x && r->role != ROLE_STAFF && !r->birth.year)
+		x = ctl_input("%s: a member needs a --birth-date", r->login);
 	return x;
 }
 
@@ -240,6 +240,10 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 	bool email = user_set_text(v[OPT_EMAIL], p->email, r->email, sizeof p->email);
 	if (birth)
 		p->birth = r->birth;
+	if ((birth || role) && (role ? r->role : p->role) == ROLE_MEMBER && !p->birth.year) {
+		(void)snprintf(what, 64, "a member needs a birth date");
+		return ERR_INVALID;
+	}
 	if (email)
 		p->email_verified = false;
 	if (role)

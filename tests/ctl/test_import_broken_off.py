@@ -1,0 +1,129 @@
+"""An import that is killed, stopped or disturbed: nobody is half there, and the next one works."""
+import csv
+import fcntl
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import BUSY, FAILED, KOSMOCTL, OK, TOP
+
+N = 20000
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    f = tmp_path_factory.mktemp("crowd") / "crowd.csv"
+    subprocess.run([sys.executable, str(TOP / "tests/bench/people_csv.py"), str(N), str(f)], check=True)
+    return f
+
+
+def begin(k, crowd, passwords):
+    return subprocess.Popen([KOSMOCTL, "-c", k.conf, "import", "--passwords", passwords, crowd], cwd=k.work,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def rows(f):
+    with open(f, encoding="utf-8-sig", newline="") as f:
+        return list(csv.reader(f))
+
+
+def wait_for_growth(k, p, size):
+    """Until so much of the new people is in the store's files."""
+    while p.poll() is None and sum(f.stat().st_size for f in k.dir.glob("kosmo.db*")) < size:
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("size", [200_000, 1_000_000, 2_500_000, 4_000_000])
+def test_killed(k, crowd, size):
+    k.load("login,birth_date\nhanako,1980-01-01\n")
+    p = begin(k, crowd, k.work / "first.csv")
+    wait_for_growth(k, p, size)
+    p.kill()
+    p.communicate()
+    # all with all their passwords on paper, or nobody
+    seen = k.logins()
+    if p.returncode == 0:
+        pytest.skip("it was through already")
+    assert seen == ["hanako"] and k("user", "show", "m00000000").exit != OK
+    second = k("import", "--passwords", k.work / "second.csv", crowd)
+    assert second.exit == OK and f"{N} new" in second.out, second
+    assert "an earlier import was interrupted" in second.err and "void" in second.err
+    assert len(k.logins()) == N + 1 and len(rows(k.work / "second.csv")) == N + 1
+
+
+def test_visible_only_with_all_passwords_written(k, crowd):
+    """Watched while it runs: the moment people are seen, the file is whole."""
+    p = begin(k, crowd, k.passwords)
+    while p.poll() is None:
+        if k("user", "show", "m00000000").exit == OK:
+            assert len(rows(k.passwords)) == N + 1
+            break
+        time.sleep(0.05)
+    assert p.wait() == 0 and len(rows(k.passwords)) == N + 1
+    p.communicate()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped(k, crowd, sig):
+    p = begin(k, crowd, k.passwords)
+    wait_for_growth(k, p, 1_000_000)
+    p.send_signal(sig)
+    out, err = p.communicate()
+    if p.returncode == OK:
+        pytest.skip("it was through already")
+    assert p.returncode == FAILED and b"no new person is visible" in err
+    assert k.logins() == [] and not k.passwords.exists()
+    assert k("import", "--passwords", k.passwords, crowd).exit == OK
+
+
+def test_updates_go_on_where_they_were(k, crowd):
+    k("import", "--passwords", k.passwords, crowd)
+    k.passwords.unlink()
+    changed = k.sheet(crowd.read_text().replace(",ja", ",en"))
+    p = begin(k, changed, k.passwords)
+    time.sleep(0.4)
+    p.kill()
+    p.communicate()
+    k.passwords.unlink(missing_ok=True)
+    said = k("import", "--json", "--passwords", k.passwords, changed).json()
+    assert said["new"] == 0 and said["updated"] + said["unchanged"] == N
+    assert k.show("m00000000")["locale"] == "en"
+    assert k("import", "--json", "--dry-run", changed).json()["unchanged"] == N
+
+
+def test_two_at_once(k, crowd):
+    fd = os.open(k.dir, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    said = k("import", "--passwords", k.passwords, crowd)
+    assert said.exit == BUSY and "another import is running" in said.err
+    assert not k.passwords.exists()
+    os.close(fd)
+
+
+def test_held_lock(k):
+    """Somebody sits on the database: busy, after a while, and not for ever."""
+    import sqlite3
+    db = sqlite3.connect(k.db, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    said = k("user", "add", "hanako", "--birth-date", "1980-01-01", "--passwords", k.passwords)
+    assert said.exit == BUSY and "busy" in said.err, said
+    assert not k.passwords.exists()
+    db.execute("ROLLBACK")
+    db.close()
+    assert k("user", "add", "hanako", "--birth-date", "1980-01-01", "--passwords", k.passwords).exit == OK
+
+
+def test_a_full_disk(k, crowd):
+    """The passwords cannot be written: nobody becomes visible."""
+    if not pathlib.Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    import resource
+    p = subprocess.run([KOSMOCTL, "-c", k.conf, "import", "--passwords", k.passwords, crowd], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                                                   resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))))
+    assert p.returncode == FAILED, p.stderr
+    assert k.logins() == [] and not k.passwords.exists()
