@@ -51,8 +51,9 @@ struct db_driver {
 	void (*reset)(struct db_stmt *s);
 
 	void (*bulk)(struct db *db); /* from now on: many rows, more memory, room for others between transactions */
-	/* Housekeeping that must not hold up anybody, due or (now) at once. Outside transactions. */
-	void (*tidy)(struct db *db, bool now);
+	/* Outside transactions, holding up nobody but the caller: what must be done once in a while. Without
+	 * `housekeeping` only if it is overdue. */
+	void (*tidy)(struct db *db, bool housekeeping);
 };
 
 extern const struct db_driver db_sqlite;

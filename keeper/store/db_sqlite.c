@@ -21,12 +21,13 @@
 
 #define APPLICATION_ID 0x4b4f534d /* "KOSM", in the file's header */
 #define PAGE_SIZE      4096
-#define WAL_PAGES      2000  /* checkpoint from here on */
+#define WAL_PAGES      32000 /* who commits beyond this writes the log back; a keeper's housekeeping comes long before */
 #define WAL_PAGES_BULK 16000 /* so that a page that many rows touch is copied once, not every time */
-#define WAL_PAGES_WAIT 8     /* times that: wait for readers, so that the file stays bounded */
+#define WAL_WAIT_MS    500   /* at most so long for others to let the log start over */
 #define CACHE_KIB_BULK 32768
-#define BULK_PAUSE_NS  400000 /* between bulk transactions: longer than a waiter's nap, so that logins get their turn  \
-			       */
+#define BULK_PAUSE_NS                                                                                                  \
+	400000 /* between bulk transactions: longer than a waiter's nap, so that logins get their turn                 \
+		*/
 #define BUSY_NAP_NS   200000
 #define BUSY_NAP_MANY 100 /* naps until they become longer */
 #define BUSY_NAP_LONG 1000000
@@ -507,15 +508,19 @@ static void sq_bulk(struct db *db)
 	db->bulk = true;
 }
 
-static void sq_tidy(struct db *db, bool now)
+/* The long part holds up nobody. But a log starts over only when all of it is in the file: if others wrote meanwhile
+ * and it has become long, the short rest is copied with the write lock held, once those who read are done. */
+static void sq_tidy(struct db *db, bool housekeeping)
 {
-	if (!now && db->wal_pages < db->wal_limit)
+	int in_log = -1, in_file = -1, rc;
+
+	if (!housekeeping && db->wal_pages < db->wal_limit)
 		return;
-	db->deadline = clock_mono_ms() + 100;
-	(void)sqlite3_wal_checkpoint_v2(db->sq, NULL,
-					db->wal_pages < WAL_PAGES_WAIT * WAL_PAGES_BULK ? SQLITE_CHECKPOINT_PASSIVE
-											: SQLITE_CHECKPOINT_RESTART,
-					NULL, NULL);
+	rc = sqlite3_wal_checkpoint_v2(db->sq, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &in_file);
+	if (rc == SQLITE_OK && in_log > in_file && in_log >= WAL_PAGES_BULK) {
+		db->deadline = clock_mono_ms() + WAL_WAIT_MS;
+		(void)sqlite3_wal_checkpoint_v2(db->sq, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	}
 	db->wal_pages = 0;
 }
 

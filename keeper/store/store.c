@@ -387,3 +387,9 @@ void store_bulk(struct store *st)
 {
 	st->drv->bulk(st->db);
 }
+
+void store_tidy(struct store *st)
+{
+	if (!st->writing)
+		st->drv->tidy(st->db, true);
+}

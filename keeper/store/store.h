@@ -25,6 +25,10 @@ void store_close(struct store *st);
  * other processes' logins get their turn. Keep transactions at about 10 ms. */
 void store_bulk(struct store *st);
 
+/* Writes the log back into the file when it has grown. For a thread that serves nobody, every few seconds: else some
+ * login must do it. Outside transactions. */
+void store_tidy(struct store *st);
+
 /* One write transaction (BEGIN IMMEDIATE; within a process writers queue fairly). commit may fail: then nothing is done
  * and the transaction is over. rollback is always safe, also after commit. Functions marked [tx] need one. */
 enum err store_begin(struct store *st);

@@ -20,7 +20,6 @@ enum err store_sweep(struct store *st, int64_t now, size_t max)
 	if (e == ERR_NONE)
 		e = store_commit(st);
 	store_rollback(st);
-	/* The log goes back into the file here, so that no login has to do it. */
-	st->drv->tidy(st->db, true);
+	store_tidy(st);
 	return e;
 }
