@@ -522,7 +522,6 @@ static void tampering(void **state)
 		(void)authenticator_add(f, &b);
 		OK(store_person_by_login(f->st, "a", &q));
 		assert_true(raw(f, each[i].sql) > 0);
-		print_message("%s\n", each[i].what);
 		refused(f, "a", strcmp(each[i].what, "logins") == 0 ? &b.id : &a.id);
 		raw(f, "DELETE FROM person; DELETE FROM authenticator");
 	}

@@ -1,0 +1,506 @@
+/* Codes, sessions, mail, counters, audit, sweep. */
+#include "config.h"
+
+#include "store.h"
+
+/* Within a transaction of its own; evaluates to the call's result, commits whatever it was. */
+#define TX(f, call)                                                                                                    \
+	({                                                                                                             \
+		OK(store_begin((f)->st));                                                                              \
+		enum err result_ = (call);                                                                             \
+		OK(store_commit((f)->st));                                                                             \
+		result_;                                                                                               \
+	})
+
+/* ---- recovery codes ---- */
+
+static void recovery(void **state)
+{
+	static const char *const first[] = {"aaaa", "bbbb", "cccc"}, *const second[] = {"dddd"};
+	struct fixture *f = *state;
+	struct person a = person_add(f, "a"), b = person_add(f, "b");
+	size_t n = 9;
+
+	OK(store_recovery_left(f->st, &a.id, &n));
+	assert_int_equal(n, 0);
+	assert_int_equal(store_recovery_replace(f->st, &a.id, first, 3), ERR_INTERNAL);
+	OK(TX(f, store_recovery_replace(f->st, &a.id, first, 3)));
+	OK(store_recovery_left(f->st, &a.id, &n));
+	assert_int_equal(n, 3);
+	assert_int_equal(TX(f, store_recovery_consume(f->st, &a.id, "dddd", NOW)), ERR_DENIED);
+	assert_int_equal(TX(f, store_recovery_consume(f->st, &b.id, "aaaa", NOW)), ERR_DENIED);
+	assert_int_equal(TX(f, store_recovery_consume(f->st, &a.id, "", NOW)), ERR_DENIED);
+	OK(TX(f, store_recovery_consume(f->st, &a.id, "bbbb", NOW)));
+	assert_int_equal(TX(f, store_recovery_consume(f->st, &a.id, "bbbb", NOW)), ERR_DENIED);
+	OK(store_recovery_left(f->st, &a.id, &n));
+	assert_int_equal(n, 2);
+	/* Rows are worth nothing to another person. */
+	raw(f, "UPDATE recovery SET person = (SELECT id FROM person WHERE login = 'b')");
+	assert_int_equal(TX(f, store_recovery_consume(f->st, &b.id, "aaaa", NOW)), ERR_DENIED);
+	OK(TX(f, store_recovery_replace(f->st, &a.id, second, 1)));
+	assert_int_equal(TX(f, store_recovery_consume(f->st, &a.id, "aaaa", NOW)), ERR_DENIED);
+	OK(TX(f, store_recovery_consume(f->st, &a.id, "dddd", NOW)));
+}
+
+/* ---- mailed codes ---- */
+
+static struct code code_make(const struct person *p, enum code_purpose purpose)
+{
+	struct code c;
+
+	memset(&c, 0, sizeof c);
+	OK(id_new(&c.id));
+	OK(id_new(&c.mail));
+	c.person = p->id;
+	c.purpose = purpose;
+	snprintf(c.address, sizeof c.address, "new@example.jp");
+	c.pair = 42;
+	c.created = NOW;
+	c.expires = NOW + 600;
+	return c;
+}
+
+static void codes(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a"), other = person_add(f, "b");
+	struct code c = code_make(&p, CODE_VERIFY_EMAIL), g = code_make(&p, CODE_GUARD), got;
+
+	assert_int_equal(store_code_live(f->st, &p.id, CODE_VERIFY_EMAIL, NOW, &got), ERR_NOTFOUND);
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_VERIFY_EMAIL, "123456", NOW)), ERR_NOTFOUND);
+	assert_int_equal(store_code_put(f->st, &c, "123456", "link"), ERR_INTERNAL);
+	OK(TX(f, store_code_put(f->st, &c, "123456", "link")));
+	OK(TX(f, store_code_put(f->st, &g, "654321", NULL)));
+	OK(store_code_live(f->st, &p.id, CODE_VERIFY_EMAIL, NOW, &got));
+	assert_memory_equal(&got.id, &c.id, ID_LEN);
+	assert_memory_equal(&got.mail, &c.mail, ID_LEN);
+	assert_string_equal(got.address, c.address);
+	assert_int_equal(got.pair, 42);
+	assert_int_equal(got.tries, 0);
+	assert_int_equal(store_code_live(f->st, &p.id, CODE_VERIFY_EMAIL, NOW + 600, &got), ERR_NOTFOUND);
+
+	OK(store_code_by_link(f->st, "link", NOW, &got));
+	assert_memory_equal(&got.person, &p.id, ID_LEN);
+	assert_int_equal(store_code_by_link(f->st, "Link", NOW, &got), ERR_NOTFOUND);
+	assert_int_equal(store_code_by_link(f->st, "link", NOW + 600, &got), ERR_NOTFOUND);
+
+	/* Right text, wrong purpose or person. */
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "123456", NOW)), ERR_DENIED);
+	assert_int_equal(TX(f, store_code_try(f->st, &other.id, CODE_GUARD, "654321", NOW)), ERR_NOTFOUND);
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "654321", NOW + 600)), ERR_NOTFOUND);
+	OK(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "654321", NOW)));
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "654321", NOW)), ERR_NOTFOUND);
+
+	/* A new one replaces the old one, link and all. */
+	c = code_make(&p, CODE_VERIFY_EMAIL);
+	OK(TX(f, store_code_put(f->st, &c, "111111", "link2")));
+	assert_int_equal(store_code_by_link(f->st, "link", NOW, &got), ERR_NOTFOUND);
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_VERIFY_EMAIL, "123456", NOW)), ERR_DENIED);
+	OK(TX(f, store_code_consume(f->st, &c.id, NOW)));
+	assert_int_equal(TX(f, store_code_consume(f->st, &c.id, NOW)), ERR_NOTFOUND);
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_VERIFY_EMAIL, "111111", NOW)), ERR_NOTFOUND);
+	assert_int_equal(store_code_by_link(f->st, "link2", NOW, &got), ERR_NOTFOUND);
+}
+
+static void code_tries(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct code c = code_make(&p, CODE_GUARD), got;
+
+	OK(TX(f, store_code_put(f->st, &c, "123456", NULL)));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "000000", NOW)), ERR_DENIED);
+	OK(TX(f, store_code_miss(f->st, &c.id)));
+	OK(store_code_live(f->st, &p.id, CODE_GUARD, NOW, &got));
+	assert_int_equal(got.tries, 4);
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "000000", NOW)), ERR_DENIED);
+	assert_int_equal(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "123456", NOW)), ERR_TOOBIG);
+	/* The fifth may be right. */
+	c = code_make(&p, CODE_GUARD);
+	OK(TX(f, store_code_put(f->st, &c, "123456", NULL)));
+	for (int i = 0; i < 4; i++)
+		OK(TX(f, store_code_miss(f->st, &c.id)));
+	OK(TX(f, store_code_try(f->st, &p.id, CODE_GUARD, "123456", NOW)));
+	assert_int_equal(TX(f, store_code_miss(f->st, &c.id)), ERR_NOTFOUND);
+}
+
+static void code_rows_moved(void **state)
+{
+	static const char *const each[] = {
+	    "UPDATE code SET expires = expires + 1",
+	    "UPDATE code SET pair = 11",
+	    "UPDATE code SET link = x'00'",
+	    "UPDATE code SET person = (SELECT id FROM person WHERE login = 'b')",
+	};
+	struct fixture *f = *state;
+	struct person a = person_add(f, "a"), b = person_add(f, "b");
+	struct code got;
+
+	for (size_t i = 0; i < COUNT(each); i++) {
+		struct code c = code_make(&a, CODE_VERIFY_EMAIL);
+
+		OK(TX(f, store_code_put(f->st, &c, "123456", "link")));
+		assert_int_equal(raw(f, each[i]), 1);
+		assert_int_equal(store_code_live(f->st, i == 3 ? &b.id : &a.id, CODE_VERIFY_EMAIL, NOW, &got),
+				 ERR_CORRUPT);
+		if (i == 3)
+			assert_int_equal(TX(f, store_code_try(f->st, &b.id, CODE_VERIFY_EMAIL, "123456", NOW)),
+					 ERR_DENIED);
+		raw(f, "DELETE FROM code");
+	}
+}
+
+/* ---- sessions ---- */
+
+static struct session session_make(const struct person *p, uint8_t tag)
+{
+	struct session s;
+
+	memset(&s, 0, sizeof s);
+	memset(s.digest, tag, sizeof s.digest);
+	s.person = p->id;
+	s.level = SESSION_HALF;
+	s.created = s.seen = NOW;
+	s.expires = NOW + 36000;
+	snprintf(s.agent, sizeof s.agent, "Mozilla/5.0");
+	snprintf(s.address, sizeof s.address, "192.0.2.7");
+	return s;
+}
+
+static void sessions(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct session s = session_make(&p, 1), got;
+
+	OK(TX(f, store_session_add(f->st, &s)));
+	OK(store_session_get(f->st, s.digest, NOW, 1800, &got));
+	assert_int_equal(got.level, SESSION_HALF);
+	assert_memory_equal(&got.person, &p.id, ID_LEN);
+	assert_string_equal(got.agent, s.agent);
+	assert_string_equal(got.address, s.address);
+	assert_int_equal(got.scratch.len, 0);
+	session_clear(&got);
+	assert_int_equal(store_session_get(f->st, s.digest, NOW + 1800, 1800, &got), ERR_NOTFOUND);
+	OK(TX(f, store_session_seen(f->st, s.digest, NOW + 1000)));
+	OK(store_session_get(f->st, s.digest, NOW + 1800, 1800, &got));
+	assert_int_equal(got.seen, NOW + 1000);
+
+	got.level = SESSION_FULL;
+	got.guarded = true;
+	got.stepped_up = NOW + 1700;
+	buf_add(&got.scratch, "a\0b", 3);
+	OK(TX(f, store_session_save(f->st, &got)));
+	session_clear(&got);
+	OK(store_session_get(f->st, s.digest, NOW + 1800, 1800, &got));
+	assert_int_equal(got.level, SESSION_FULL);
+	assert_true(got.guarded);
+	assert_int_equal(got.stepped_up, NOW + 1700);
+	assert_int_equal(got.scratch.len, 3);
+	assert_memory_equal(got.scratch.data, "a\0b", 3);
+	session_clear(&got);
+	assert_int_equal(store_session_get(f->st, s.digest, NOW + 36000, 99999, &got), ERR_NOTFOUND);
+
+	OK(TX(f, store_session_end(f->st, s.digest)));
+	assert_int_equal(store_session_get(f->st, s.digest, NOW, 1800, &got), ERR_NOTFOUND);
+	assert_int_equal(TX(f, store_session_save(f->st, &s)), ERR_NOTFOUND);
+	assert_int_equal(TX(f, store_session_seen(f->st, s.digest, NOW)), ERR_NOTFOUND);
+}
+
+static void sessions_of_a_person(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a"), b = person_add(f, "b");
+	struct session s[4], got;
+
+	for (uint8_t i = 0; i < 4; i++) {
+		s[i] = session_make(i < 3 ? &p : &b, (uint8_t)(i + 1));
+		s[i].level = i == 0 ? SESSION_HALF : SESSION_FULL;
+		OK(TX(f, store_session_add(f->st, &s[i])));
+	}
+	OK(TX(f, store_session_end_all(f->st, &p.id, NULL, true)));
+	assert_int_equal(store_session_get(f->st, s[0].digest, NOW, 1800, &got), ERR_NOTFOUND);
+	OK(TX(f, store_session_end_all(f->st, &p.id, s[1].digest, false)));
+	OK(store_session_get(f->st, s[1].digest, NOW, 1800, &got));
+	session_clear(&got);
+	assert_int_equal(store_session_get(f->st, s[2].digest, NOW, 1800, &got), ERR_NOTFOUND);
+	OK(TX(f, store_session_end_all(f->st, &p.id, NULL, false)));
+	assert_int_equal(store_session_get(f->st, s[1].digest, NOW, 1800, &got), ERR_NOTFOUND);
+	OK(store_session_get(f->st, s[3].digest, NOW, 1800, &got));
+	session_clear(&got);
+	OK(TX(f, store_person_delete(f->st, &b.id)));
+	assert_int_equal(store_session_get(f->st, s[3].digest, NOW, 1800, &got), ERR_NOTFOUND);
+}
+
+static void sessions_raised(void **state)
+{
+	static const char *const each[] = {
+	    "UPDATE session SET level = 3",
+	    "UPDATE session SET guarded = 1",
+	    "UPDATE session SET expires = expires + 1",
+	    "UPDATE session SET stepped_up = 1",
+	    "UPDATE session SET person = (SELECT id FROM person WHERE login = 'b')",
+	    "UPDATE session SET sealed = 'x'",
+	};
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a"), b = person_add(f, "b");
+	struct session s = session_make(&p, 1), got;
+
+	(void)b;
+	for (size_t i = 0; i < COUNT(each); i++) {
+		OK(TX(f, store_session_add(f->st, &s)));
+		assert_int_equal(raw(f, each[i]), 1);
+		assert_int_equal(store_session_get(f->st, s.digest, NOW, 1800, &got), ERR_CORRUPT);
+		raw(f, "DELETE FROM session");
+	}
+}
+
+/* ---- mail ---- */
+
+static struct mail mail_make(const struct person *p, int64_t next_try)
+{
+	struct mail m;
+
+	memset(&m, 0, sizeof m);
+	OK(id_new(&m.id));
+	if (p != NULL)
+		m.person = p->id;
+	m.state = MAIL_WAITING;
+	m.created = NOW;
+	m.next_try = next_try;
+	m.expires = NOW + 3600;
+	snprintf(m.recipient, sizeof m.recipient, "taro@example.jp");
+	buf_adds(&m.message, "Subject: x\r\n\r\nyour code is 123456\r\n");
+	return m;
+}
+
+static void mails(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct mail late = mail_make(&p, NOW + 10), soon = mail_make(NULL, NOW + 5), got;
+	int64_t t = 0;
+
+	assert_int_equal(store_mail_next_time(f->st, &t), ERR_NOTFOUND);
+	OK(TX(f, store_mail_put(f->st, &late)));
+	OK(TX(f, store_mail_put(f->st, &soon)));
+	OK(store_mail_next_time(f->st, &t));
+	assert_int_equal(t, NOW + 5);
+	assert_int_equal(store_mail_next(f->st, NOW + 4, &got), ERR_NOTFOUND);
+	OK(store_mail_next(f->st, NOW + 20, &got));
+	assert_memory_equal(&got.id, &soon.id, ID_LEN);
+	assert_string_equal(got.recipient, soon.recipient);
+	assert_string_equal(buf_str(&got.message), buf_str(&soon.message));
+
+	got.tries = 1;
+	got.next_try = NOW + 60;
+	snprintf(got.reason, sizeof got.reason, "450 <taro@example.jp> greylisted");
+	OK(TX(f, store_mail_settle(f->st, &got)));
+	assert_int_equal(raw(f, "UPDATE outbox SET tries = tries WHERE instr(reason, 'taro') > 0"), 0);
+	mail_clear(&got);
+	OK(store_mail_next(f->st, NOW + 20, &got));
+	assert_memory_equal(&got.id, &late.id, ID_LEN);
+	mail_clear(&got);
+	OK(store_mail_next(f->st, NOW + 60, &got));
+	mail_clear(&got);
+	OK(store_mail_status(f->st, &soon.id, &got));
+	assert_int_equal(got.state, MAIL_WAITING);
+	assert_int_equal(got.tries, 1);
+	assert_string_equal(got.reason, "450 <taro@example.jp> greylisted");
+	assert_int_equal(got.message.len, 0);
+
+	got.state = MAIL_SENT;
+	got.sent = NOW + 61;
+	got.reason[0] = '\0';
+	OK(TX(f, store_mail_settle(f->st, &got)));
+	mail_clear(&got);
+	OK(store_mail_status(f->st, &soon.id, &got));
+	assert_int_equal(got.state, MAIL_SENT);
+	assert_int_equal(got.sent, NOW + 61);
+	assert_string_equal(got.reason, "");
+	mail_clear(&got);
+	assert_int_equal(raw(f, "UPDATE outbox SET tries = tries WHERE state = 2 AND body IS NOT NULL"), 0);
+	raw(f, "UPDATE outbox SET state = 1 WHERE state = 2");
+	assert_int_equal(store_mail_next(f->st, NOW + 61, &got), ERR_NONE); /* late is first */
+	mail_clear(&got);
+	OK(TX(f, store_person_delete(f->st, &p.id)));
+	assert_int_equal(store_mail_status(f->st, &late.id, &got), ERR_NOTFOUND);
+	assert_int_equal(store_mail_next(f->st, NOW + 61, &got), ERR_CORRUPT); /* its message is gone */
+	mail_clear(&late);
+	mail_clear(&soon);
+}
+
+/* ---- counters ---- */
+
+static void counters(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t key[DIGEST_LEN] = {7};
+	struct counter c = {9, 9, 9};
+
+	OK(store_counter_get(f->st, key, &c));
+	assert_int_equal(c.failures, 0);
+	assert_int_equal(c.not_before, 0);
+	c = (struct counter){3, NOW + 9, NOW};
+	assert_int_equal(store_counter_set(f->st, key, &c), ERR_INTERNAL);
+	OK(TX(f, store_counter_set(f->st, key, &c)));
+	c.failures = 4;
+	OK(TX(f, store_counter_set(f->st, key, &c)));
+	c = (struct counter){0, 0, 0};
+	OK(store_counter_get(f->st, key, &c));
+	assert_int_equal(c.failures, 4);
+	assert_int_equal(c.not_before, NOW + 9);
+	assert_int_equal(c.seen, NOW);
+	OK(TX(f, store_counter_clear(f->st, key)));
+	OK(TX(f, store_counter_clear(f->st, key)));
+	OK(store_counter_get(f->st, key, &c));
+	assert_int_equal(c.failures, 0);
+}
+
+/* ---- audit ---- */
+
+static void audit_add(struct fixture *f, const struct id *person, const char *event, const char *detail)
+{
+	struct audit a = {.time = NOW, .event = event, .door = "pam:sshd", .address = "192.0.2.1", .detail = detail};
+
+	if (person != NULL)
+		a.person = *person;
+	OK(TX(f, store_audit(f->st, &a)));
+}
+
+static void audits(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct audit row[4];
+	size_t n = 9;
+	int64_t bad = 9;
+
+	OK(store_audit_page(f->st, NULL, 0, row, 4, &n));
+	assert_int_equal(n, 0);
+	OK(store_audit_check(f->st, &bad));
+	assert_int_equal(bad, 0);
+	audit_add(f, &p.id, "login.allow", "totp");
+	audit_add(f, NULL, "login.deny", "");
+	audit_add(f, &p.id, "totp.replay", "step 5");
+	OK(store_audit_page(f->st, NULL, 0, row, 4, &n));
+	assert_int_equal(n, 3);
+	assert_int_equal(row[0].seq, 3);
+	assert_string_equal(row[0].event, "totp.replay");
+	assert_string_equal(row[0].detail, "step 5");
+	assert_string_equal(row[1].detail, "");
+	assert_string_equal(row[1].address, "192.0.2.1");
+	assert_string_equal(row[2].event, "login.allow");
+	assert_string_equal(row[2].door, "pam:sshd");
+	assert_memory_equal(&row[2].person, &p.id, ID_LEN);
+	OK(store_audit_page(f->st, &p.id, 3, row, 4, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(row[0].seq, 1);
+	OK(store_audit_check(f->st, &bad));
+	assert_int_equal(bad, 0);
+	/* A person goes, what they did stays. */
+	OK(TX(f, store_person_delete(f->st, &p.id)));
+	OK(store_audit_page(f->st, &p.id, 0, row, 4, &n));
+	assert_int_equal(n, 2);
+
+	OK(store_begin(f->st));
+	struct audit a = {.event = "a.rolled.back", .door = "", .address = "", .detail = ""};
+	OK(store_audit(f->st, &a));
+	store_rollback(f->st);
+	audit_add(f, NULL, "next", "");
+	OK(store_audit_page(f->st, NULL, 0, row, 1, &n));
+	assert_int_equal(row[0].seq, 4);
+	assert_int_equal(store_audit(f->st, &a), ERR_INTERNAL);
+}
+
+static void audit_tampering(void **state)
+{
+	static const struct {
+		const char *sql;
+		int64_t bad;
+	} each[] = {
+	    {"UPDATE audit SET event = 'login.allow' WHERE seq = 3", 3},
+	    {"UPDATE audit SET time = time - 1 WHERE seq = 1", 1},
+	    {"UPDATE audit SET door = 'web' WHERE seq = 5", 5},
+	    {"UPDATE audit SET person = NULL WHERE seq = 2", 2},
+	    {"UPDATE audit SET sealed = (SELECT sealed FROM audit WHERE seq = 1) WHERE seq = 2", 2},
+	    {"UPDATE audit SET mac = (SELECT mac FROM audit WHERE seq = 1) WHERE seq = 2", 2},
+	    {"DELETE FROM audit WHERE seq = 4", 4},
+	    {"DELETE FROM audit WHERE seq < 3", 1},
+	    {"UPDATE audit SET seq = 9 WHERE seq = 5", 5},
+	};
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	int64_t bad;
+
+	for (size_t i = 0; i < COUNT(each); i++) {
+		for (int k = 0; k < 5; k++)
+			audit_add(f, &p.id, "login.deny", "x");
+		OK(store_audit_check(f->st, &bad));
+		assert_int_equal(bad, 0);
+		assert_true(raw(f, each[i].sql) > 0);
+		OK(store_audit_check(f->st, &bad));
+		assert_int_equal(bad, each[i].bad);
+		raw(f, "DELETE FROM audit");
+	}
+}
+
+/* ---- sweep ---- */
+
+static void sweeping(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct session s = session_make(&p, 1);
+	struct code c = code_make(&p, CODE_GUARD);
+	struct mail sent = mail_make(&p, NOW), waits = mail_make(&p, NOW);
+	struct counter old = {5, NOW + 60, NOW}, blocks = {5, NOW + 86400 * 40, NOW};
+	uint8_t key[DIGEST_LEN] = {1}, key2[DIGEST_LEN] = {2};
+
+	OK(TX(f, store_session_add(f->st, &s)));
+	s.digest[0] = 9;
+	s.expires = NOW + 86400 * 60;
+	OK(TX(f, store_session_add(f->st, &s)));
+	OK(TX(f, store_code_put(f->st, &c, "1", NULL)));
+	OK(TX(f, store_mail_put(f->st, &sent)));
+	OK(TX(f, store_mail_put(f->st, &waits)));
+	sent.state = MAIL_SENT;
+	OK(TX(f, store_mail_settle(f->st, &sent)));
+	OK(TX(f, store_counter_set(f->st, key, &old)));
+	OK(TX(f, store_counter_set(f->st, key2, &blocks)));
+
+	OK(store_sweep(f->st, NOW, 100));
+	assert_int_equal(
+	    raw(f, "UPDATE session SET seen = seen; UPDATE code SET used = used; UPDATE outbox SET tries = tries;"
+		   "UPDATE counter SET seen = seen"),
+	    7);
+	OK(store_sweep(f->st, NOW + 86400 * 31, 100));
+	assert_int_equal(raw(f, "UPDATE session SET seen = seen"), 1);
+	assert_int_equal(raw(f, "UPDATE code SET used = used"), 0);
+	assert_int_equal(raw(f, "UPDATE outbox SET tries = tries"), 1);
+	assert_int_equal(raw(f, "UPDATE counter SET seen = seen"), 1);
+	OK(store_sweep(f->st, NOW + 86400 * 41, 100));
+	assert_int_equal(raw(f, "UPDATE counter SET seen = seen"), 0);
+
+	for (uint8_t i = 0; i < 5; i++) {
+		s = session_make(&p, (uint8_t)(20 + i));
+		OK(TX(f, store_session_add(f->st, &s)));
+	}
+	OK(store_sweep(f->st, NOW + 86400, 3));
+	assert_int_equal(raw(f, "UPDATE session SET seen = seen"), 3);
+	mail_clear(&sent);
+	mail_clear(&waits);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(recovery),	   TEST(codes),		  TEST(code_tries),
+	    TEST(code_rows_moved), TEST(sessions),	  TEST(sessions_of_a_person),
+	    TEST(sessions_raised), TEST(mails),		  TEST(counters),
+	    TEST(audits),	   TEST(audit_tampering), TEST(sweeping),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
