@@ -81,17 +81,31 @@ static void folder_locked(void **state)
 	close(dir);
 }
 
+/* A child: waits for go to close, tries, says how it went, and listens on until hold closes. */
+static void try_to_listen(const char *path, int go, int said, int hold)
+{
+	char c;
+	int fd;
+
+	(void)!read(go, &c, 1);
+	c = daemon_listen_unix(path, 0600, &fd, NULL) == ERR_NONE ? 'y' : 'n';
+	(void)!write(said, &c, 1);
+	(void)!read(hold, &c, 1);
+	_exit(0);
+}
+
 /* Of many that start at once over a stale socket exactly one listens. */
 static void started_at_once(void **state)
 {
 	const char *path = unit_path(*state, "a.sock");
-	int go[2], hold[2], status, fd, won = 0;
+	int go[2], said[2], hold[2], won;
 	pid_t child[8];
 	char c;
 
 	for (int round = 0; round < 20; round++) {
 		won = 0;
 		assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(said, O_CLOEXEC), 0);
 		assert_int_equal(pipe2(hold, O_CLOEXEC), 0);
 		for (size_t i = 0; i < COUNT(child); i++) {
 			child[i] = fork();
@@ -99,23 +113,21 @@ static void started_at_once(void **state)
 			if (child[i] == 0) {
 				close(go[1]);
 				close(hold[1]);
-				(void)!read(go[0], &c, 1);
-				status = daemon_listen_unix(path, 0600, &fd, NULL) != ERR_NONE;
-				/* the one that listens goes on until all have tried */
-				if (status == 0)
-					(void)!read(hold[0], &c, 1);
-				_exit(status);
+				try_to_listen(path, go[0], said[1], hold[0]);
 			}
 		}
 		close(go[0]);
 		close(go[1]);
 		close(hold[0]);
-		usleep(60000);
-		close(hold[1]);
 		for (size_t i = 0; i < COUNT(child); i++) {
-			assert_int_equal(waitpid(child[i], &status, 0), child[i]);
-			won += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+			assert_int_equal(read(said[0], &c, 1), 1);
+			won += c == 'y';
 		}
+		close(hold[1]);
+		close(said[0]);
+		close(said[1]);
+		for (size_t i = 0; i < COUNT(child); i++)
+			assert_int_equal(waitpid(child[i], NULL, 0), child[i]);
 		assert_int_equal(won, 1);
 	}
 }
