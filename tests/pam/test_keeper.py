@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, Result
+from conftest import BUILD, SANITIZED, Result
 from harness import Instance, Person, accounts, wait_out, wait_until
 
 SUCCESS, PERM_DENIED, AUTH_ERR, UNAVAIL, UNKNOWN, ACCT_EXPIRED = 0, 6, 7, 9, 10, 13
@@ -301,16 +301,17 @@ def test_started_by_its_socket(login, instance):
         instance.start()
 
 
+@pytest.mark.skipif(SANITIZED and "KOSMO_SANITIZER_PRELOAD" not in os.environ, reason="./runtests names the sanitizer's library")
 @pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
 def test_screen_locker(login, instance, folder):
     """Of a peer that is not root only its uid is believed: its own account, and nobody else's."""
     p, other = fresh(), fresh()
     (folder / "passwd").write_text("root:x:0:0::/:/bin/sh\n" + accounts([p, other], 30000))
     (folder / "group").write_text("root:x:0:\n")
-    nss = {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(folder / "passwd"), "NSS_WRAPPER_GROUP": str(folder / "group")}
+    nss = {"LD_PRELOAD": os.environ.get("KOSMO_SANITIZER_PRELOAD", "") + " libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(folder / "passwd"), "NSS_WRAPPER_GROUP": str(folder / "group")}
     instance.stop()
-    instance.start(nss)
     try:
+        instance.start(nss)
         me = {"preexec_fn": lambda: os.setresuid(30000, 30000, 30000)}
         assert login(other.login, other.password, other.code(), **me).code() != SUCCESS
         assert login(other.login, other.code(), module="password=skip", **me).code() != SUCCESS
