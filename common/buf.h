@@ -13,7 +13,10 @@ struct buf {
 	bool failed; /* an append ran out of memory; stays set, later appends do nothing; check once at the end */
 };
 
-#define BUF_INIT {0}
+#define BUF_INIT                                                                                                       \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
 #define AUTO_BUF __attribute__((cleanup(buf_free))) struct buf
 
 void buf_free(struct buf *b); /* wipes, frees, zeroes; NULL is fine */

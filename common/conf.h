@@ -13,14 +13,14 @@
 struct conf {
 	char *file; /* the real path it was read from */
 	/* general */
-	char *url;       /* public origin: https://host[:port], or http:// for localhost only; no path */
-	char *language;  /* default for the browser: ja, en */
+	char *url;	 /* public origin: https://host[:port], or http:// for localhost only; no path */
+	char *language;	 /* default for the browser: ja, en */
 	char *state_dir; /* key and database; its owner is who the keeper runs as */
-	char *run_dir;   /* auth.sock, web.sock, mail.sock */
-	char *site_dir;  /* terms.LANG.txt */
+	char *run_dir;	 /* auth.sock, web.sock, mail.sock */
+	char *site_dir;	 /* terms.LANG.txt */
 	char *organisation, *contact;
 	/* web */
-	char *web_listen;          /* 127.0.0.1:8480, [::1]:8480 or unix:/path */
+	char *web_listen;	   /* 127.0.0.1:8480, [::1]:8480 or unix:/path */
 	char *web_trusted_proxies; /* addresses whose X-Forwarded-For is believed, separated by spaces */
 	/* sessions, seconds */
 	int64_t session_idle, session_max;
@@ -30,7 +30,7 @@ struct conf {
 	/* keeper */
 	int64_t hash_slots; /* 0: one per core */
 	/* pam */
-	char *pam_language;     /* ja, en: the words at the terminal */
+	char *pam_language;	/* ja, en: the words at the terminal */
 	char *pam_key_services; /* services whose SSH_AUTH_INFO_0 is believed, separated by spaces */
 	/* mail */
 	char *mail_transport; /* smtp, maildir */
@@ -41,7 +41,18 @@ struct conf {
 	char *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca_file;
 };
 
-enum conf_type { CONF_STRING, CONF_NUMBER, CONF_SECONDS, CONF_PATH, CONF_URL, CONF_CHOICE, CONF_EMAIL, CONF_HOSTPORT, CONF_LISTEN, CONF_ADDRESSES };
+enum conf_type {
+	CONF_STRING,
+	CONF_NUMBER,
+	CONF_SECONDS,
+	CONF_PATH,
+	CONF_URL,
+	CONF_CHOICE,
+	CONF_EMAIL,
+	CONF_HOSTPORT,
+	CONF_LISTEN,
+	CONF_ADDRESSES
+};
 
 struct conf_option {
 	const char *name; /* as in the file: "mail.smtp"; a [mail] section with "smtp" is the same key */
@@ -52,7 +63,8 @@ struct conf_option {
 	int64_t min, max;    /* CONF_NUMBER, CONF_SECONDS ("30m", "10h", "30d", plain seconds) */
 };
 
-/* "KEY =" without a value is for STRING, ADDRESSES and whatever is preset to nothing. Ends with a NULL name. man page kosmo.conf(5) is held against it by a test. */
+/* "KEY =" without a value is for STRING, ADDRESSES and whatever is preset to nothing. Ends with a NULL name. man page
+ * kosmo.conf(5) is held against it by a test. */
 extern const struct conf_option conf_options[];
 
 /* Reads path and its drop-ins. m says "FILE:LINE: what is wrong; what to do". */

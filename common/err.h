@@ -1,4 +1,5 @@
-/* What can go wrong, in one enum for all library code. Library code returns it and never logs; the program logs once. */
+/* What can go wrong, in one enum for all library code. Library code returns it and never logs; the program logs once.
+ */
 #ifndef KOSMO_ERR_H
 #define KOSMO_ERR_H
 
@@ -9,7 +10,7 @@ enum err {
 	ERR_NOTFOUND, /* no such row, file or key */
 	ERR_EXISTS,   /* already there */
 	ERR_BUSY,     /* locked or queue full: try again later */
-	ERR_IO,       /* a system call failed: errno is kept */
+	ERR_IO,	      /* a system call failed: errno is kept */
 	ERR_CORRUPT,  /* stored bytes fail a MAC, a tag or a format check */
 	ERR_DENIED,   /* not allowed */
 	ERR_TOOBIG,   /* over a stated limit */

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* If DIR/../build_rel exists, DIR being the folder of /proc/self/exe, writes that, else installed. ret: PATH_MAX bytes. */
+/* If DIR/../build_rel exists, DIR being the folder of /proc/self/exe, writes that, else installed. ret: PATH_MAX bytes.
+ */
 void paths_find(const char *build_rel, const char *installed, char *ret, size_t cap);
 
 #endif

@@ -1,4 +1,5 @@
-/* What people type, made canonical: NFKC, digits, dates, logins, addresses. Shared by both doors, the import and kosmoctl. */
+/* What people type, made canonical: NFKC, digits, dates, logins, addresses. Shared by both doors, the import and
+ * kosmoctl. */
 #ifndef KOSMO_TEXT_H
 #define KOSMO_TEXT_H
 
@@ -7,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOGIN_MAX 64   /* bytes, without NUL */
-#define EMAIL_MAX 254  /* RFC 5321 4.5.3.1.3 less the angle brackets */
+#define LOGIN_MAX      64  /* bytes, without NUL */
+#define EMAIL_MAX      254 /* RFC 5321 4.5.3.1.3 less the angle brackets */
 #define NAME_MAX_BYTES 256
-#define PASSWORD_MAX 128 /* characters after NFKC; at most 512 bytes */
+#define PASSWORD_MAX   128 /* characters after NFKC; at most 512 bytes */
 
 bool text_utf8_valid(const void *p, size_t n); /* strict: no surrogates, no overlong forms, no NUL */
 /* Appends the NFKC form (Unicode 15 annex 15, libunistring). ERR_INVALID unless valid UTF-8 without NUL. */
@@ -36,9 +37,9 @@ enum date_error {
 };
 
 /* A birth date as people write it: 19800101, 1980-1-1, 1980/01/01, 1980.1.1, 1980年1月1日, 昭和55年1月1日, S55.1.1,
- * s550101; 昭和五十五年 is not taken; 令和元年 is; eras M T S H R and 明治 大正 昭和 平成 令和 with their exact first and
- * last days (1912-07-30 and 1926-12-25 are in both eras, as in the registers); full-width digits, signs and spaces, and
- * what Japanese keyboards give for a hyphen or a dot. today bounds it. *ret is untouched on failure. */
+ * s550101; 昭和五十五年 is not taken; 令和元年 is; eras M T S H R and 明治 大正 昭和 平成 令和 with their exact first
+ * and last days (1912-07-30 and 1926-12-25 are in both eras, as in the registers); full-width digits, signs and spaces,
+ * and what Japanese keyboards give for a hyphen or a dot. today bounds it. *ret is untouched on failure. */
 enum date_error text_birth_date(const char *s, size_t n, struct date today, struct date *ret);
 struct date text_today(int64_t now); /* the date in Japan Standard Time, where the wizard's people live */
 /* "1980-01-01"; b must hold 11 bytes. */

@@ -8,10 +8,10 @@ enum verdict {
 	VERDICT_THROTTLED = 2,
 	VERDICT_LOCKED = 3,
 	VERDICT_UNAVAILABLE = 4, /* store or queue: refuse */
-	VERDICT_DISABLED = 5,    /* account phase only */
-	VERDICT_EXPIRED = 6,     /* account phase only */
-	VERDICT_UNFINISHED = 7,  /* account phase only: enrolment not done */
-	VERDICT_IGNORE = 8,      /* not ours: PAM_IGNORE where design.md allows it */
+	VERDICT_DISABLED = 5,	 /* account phase only */
+	VERDICT_EXPIRED = 6,	 /* account phase only */
+	VERDICT_UNFINISHED = 7,	 /* account phase only: enrolment not done */
+	VERDICT_IGNORE = 8,	 /* not ours: PAM_IGNORE where design.md allows it */
 	VERDICT_ALLOW = 0x5a
 };
 

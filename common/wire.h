@@ -14,9 +14,9 @@
 #include "common/buf.h"
 #include "common/err.h"
 
-#define WIRE_MAX (96 * 1024)
+#define WIRE_MAX    (96 * 1024)
 #define WIRE_FIELDS 512
-#define WIRE_HEAD 4 /* bytes of the length prefix */
+#define WIRE_HEAD   4 /* bytes of the length prefix */
 
 struct wire_field {
 	const char *name;
@@ -32,11 +32,12 @@ struct wire_msg {
 	struct wire_field field[WIRE_FIELDS];
 };
 
-/* Writing: begin, put..., end. Errors (memory, sizes, bad or repeated names are the caller's bug) come out at the end. */
+/* Writing: begin, put..., end. Errors (memory, sizes, bad or repeated names are the caller's bug) come out at the end.
+ */
 void wire_begin(struct buf *b, uint32_t id, const char *kind);
 void wire_put(struct buf *b, const char *name, const void *data, size_t len);
 void wire_puts(struct buf *b, const char *name, const char *s); /* NULL puts nothing */
-void wire_puti(struct buf *b, const char *name, int64_t v);     /* decimal */
+void wire_puti(struct buf *b, const char *name, int64_t v);	/* decimal */
 /* Patches length and count; ERR_NOMEM, ERR_TOOBIG. The buffer then holds the whole frame with its length prefix. */
 enum err wire_end(struct buf *b);
 
@@ -55,7 +56,8 @@ enum err wire_int(const struct wire_msg *m, const char *name, int64_t *ret);
  * ERR_INVALID (length). Never raises SIGPIPE. recv appends the message without its prefix to *ret. */
 enum err wire_send(int fd, const struct buf *frame, int64_t deadline_ms);
 enum err wire_recv(int fd, struct buf *ret, int64_t deadline_ms);
-/* Connects to a Unix stream socket (CLOEXEC). ERR_IO with errno, ERR_TIMEOUT, ERR_INVALID for a path that is too long. */
+/* Connects to a Unix stream socket (CLOEXEC). ERR_IO with errno, ERR_TIMEOUT, ERR_INVALID for a path that is too long.
+ */
 enum err wire_connect(const char *path, int64_t deadline_ms, int *ret_fd);
 
 #endif
