@@ -62,11 +62,18 @@ const struct route routes[] = {
     {0},
 };
 
+static bool routes_is_prefix(const struct route *r)
+{
+	size_t n = strlen(r->path);
+
+	return n > 1 && r->path[n - 1] == '/';
+}
+
 static bool routes_prefix(const struct route *r, const char *path, const char **ret_rest)
 {
 	size_t n = strlen(r->path);
 
-	if (n < 2 || r->path[n - 1] != '/' || strncmp(path, r->path, n) != 0)
+	if (!routes_is_prefix(r) || strncmp(path, r->path, n) != 0)
 		return false;
 	if (path[n] == '\0' || strchr(path + n, '/'))
 		return false;
@@ -81,7 +88,7 @@ const struct route *routes_find(int method, const char *path, const char **ret_r
 	int allow = 0;
 
 	for (const struct route *r = routes; r->path; r++) {
-		if (strcmp(r->path, path) != 0)
+		if (routes_is_prefix(r) || strcmp(r->path, path) != 0)
 			continue;
 		allow |= (int)r->method;
 		if ((int)r->method == method) {
