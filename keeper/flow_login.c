@@ -179,7 +179,7 @@ enum err guard_send(struct call *c, const struct person *p)
 	int64_t wait;
 	unsigned number;
 	char code[8];
-	enum err e = limits_take(c->st, c->k->seal, &quota_mail, &p->id, c->now, false, &wait);
+	enum err e = limits_take(c->st, c->k->seal, &quota_guard, &p->id, c->now, false, &wait);
 	if (e)
 		return e == ERR_DENIED ? ERR_NONE : e;
 	struct code row = {.person = p->id, .purpose = CODE_GUARD, .created = c->now, .expires = c->now + GUARD_LIFE};
@@ -212,7 +212,7 @@ static void guard_page(struct call *c)
 	} else {
 		view_put(c, "mail_state", T(c, N_("No code is valid just now. Please have a new one sent.")));
 	}
-	if (!limits_look(c->st, c->k->seal, &quota_mail, &c->person.id, c->now, &wait))
+	if (!limits_look(c->st, c->k->seal, &quota_guard, &c->person.id, c->now, &wait))
 		view_num(c, "again_in", wait);
 	view_page(c, "guard");
 }
@@ -269,7 +269,7 @@ static enum err guard_resend(struct call *c, struct person *p, void *arg)
 void flow_guard_again(struct call *c)
 {
 	int64_t wait = 0;
-	enum err e = limits_look(c->st, c->k->seal, &quota_mail, &c->person.id, c->now, &wait);
+	enum err e = limits_look(c->st, c->k->seal, &quota_guard, &c->person.id, c->now, &wait);
 	if (!e && !wait)
 		e = call_transact(c, guard_resend, NULL);
 	if (e)

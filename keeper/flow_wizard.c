@@ -144,7 +144,7 @@ static enum err email_send(struct call *c, struct person *p, void *arg)
 	if (e && e != ERR_NOTFOUND)
 		return e;
 	bool other = e || strcmp(old.address, es->address) != 0; /* who mistyped need not wait */
-	e = limits_take(c->st, c->k->seal, &quota_mail, &p->id, c->now, other, &es->wait);
+	e = limits_take(c->st, c->k->seal, &quota_address, &p->id, c->now, other, &es->wait);
 	if (e)
 		return e == ERR_DENIED ? ERR_NONE : e;
 	es->waited = true;
@@ -227,7 +227,7 @@ void flow_email_sent(struct call *c)
 		return;
 	}
 	if (!e)
-		e = limits_look(c->st, c->k->seal, &quota_mail, &c->person.id, c->now, &wait);
+		e = limits_look(c->st, c->k->seal, &quota_address, &c->person.id, c->now, &wait);
 	if (e) {
 		view_failure(c, e, "the mailed code");
 		return;

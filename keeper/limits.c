@@ -8,7 +8,8 @@
 #define FREE_BURST 3
 
 const struct quota quota_birth = {.name = "birth", .most = 5, .window = 86400};
-const struct quota quota_mail = {.name = "mail", .most = 5, .window = 3600, .apart = 60};
+const struct quota quota_address = {.name = "address", .most = 5, .window = 3600, .apart = 60};
+const struct quota quota_guard = {.name = "guard", .most = 5, .window = 3600, .apart = 60};
 
 static enum err key_make(const struct seal *s, const char *what, const void *who, size_t n, int kind,
 			 uint8_t ret[static DIGEST_LEN])

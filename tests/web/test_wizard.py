@@ -84,7 +84,7 @@ def confirm_by_code(b, site):
 def to_app(b, site, p):
     begin(b, site, p)
     confirm_by_code(b, site)
-    b.find("input[name=method]").click()
+    b.find("label[for=m-app]").click()
     b.press()
     b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
     b.at("/first/done").press("button[value=app]")
@@ -161,7 +161,7 @@ def test_from_the_letter_to_the_account(site, member, browser, other_browser):
     o.get(link)
     assert not o.all("input[name=pair]") and not o.all("form[action='/mail/confirm']")
 
-    b.find("input[name=method]").click()
+    b.find("label[for=m-app]").click()
     b.press()
     b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
     b.at("/first/done").press("button[value=app]")
@@ -275,7 +275,7 @@ def test_logging_out_after_done_leads_back(site, member, browser):
     b = browser
     begin(b, site, member)
     confirm_by_code(b, site)
-    b.find("input[name=method]").click()
+    b.find("label[for=m-app]").click()
     b.press()
     b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
     b.at("/first/done").press("button[value=logout]")
@@ -355,7 +355,7 @@ def test_without_javascript(site, member):
         b.press()
         b.get(site.url + "/")
         b.at("/first/method")
-        b.find("input[name=method]").click()
+        b.find("label[for=m-app]").click()
         b.press()
         b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
         b.at("/first/done").press("button[value=app]")
@@ -442,7 +442,7 @@ def test_new_passwords_are_judged(site, member, browser):
     b = browser
     begin(b, site, member)
     confirm_by_code(b, site)
-    b.find("input[name=method]").click()
+    b.find("label[for=m-app]").click()
     b.press()
     b.at("/first/password")
     for new, again, field, said in (("", "", "new", "new password"), ("abc", "abc", "new", "8 characters"),
