@@ -138,8 +138,10 @@ static enum err send_one(struct outbox *o)
 			s = (struct sending){NEVER, "it could not be delivered in time"};
 		else
 			hand_over(o, &m, &s);
+		/* the server's words may name people: they stay in the sealed row, the mailer logs the reply's code */
 		if (s.result != SENT)
-			syslog(LOG_AUTHPRIV | LOG_WARNING, "mail: %s (try %d)", s.reason, m.tries + 1);
+			syslog(LOG_AUTHPRIV | LOG_WARNING, "mail: try %d failed, %s", m.tries + 1,
+			       s.result == LATER ? "will be tried again" : "given up");
 		e = settle(o, &m, &s);
 	}
 	mail_clear(&m);

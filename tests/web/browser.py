@@ -42,18 +42,22 @@ class Site(Instance):
         wait_until(lambda: accepts(socket.AF_UNIX, str(self.dir / "run/web.sock")) or not self.process.alive(), 20, "keeper")
         assert self.process.alive(), self.process.log.read_text()
 
-    def mail(self, seconds=15):
-        """The next mail that arrives in the Maildir, parsed; each is given once."""
+    def mail(self, to, seconds=15):
+        """The next mail to this address (or this login's) that arrives in the Maildir, parsed; each is given once."""
         new = self.dir / "mail/new"
+        address = to if "@" in to else f"{to}@example.jp"
+
+        def next_one():
+            for p in sorted((p for p in new.iterdir() if p.name not in self.seen), key=lambda p: p.stat().st_mtime_ns):
+                m = email.message_from_bytes(p.read_bytes(), policy=email.policy.default)
+                if m["To"].addresses[0].addr_spec == address:
+                    self.seen.add(p.name)
+                    return m
+            return None
+
         found = []
-
-        def arrived():
-            found[:] = sorted((p for p in new.iterdir() if p.name not in self.seen), key=lambda p: p.stat().st_mtime_ns)
-            return found
-
-        wait_until(arrived, seconds, "a mail")
-        self.seen.add(found[0].name)
-        return email.message_from_bytes(found[0].read_bytes(), policy=email.policy.default)
+        wait_until(lambda: found.append(next_one()) or found[-1], seconds, f"a mail to {address}")
+        return found[-1]
 
 
 def mailed(message):
