@@ -25,11 +25,11 @@ struct options {
 static void main_usage(FILE *to)
 {
 	fputs("usage: kosmo-enrolld [-c FILE] [--debug]\n"
-	      "\n"
+	      "Serves the pages where people enrol and log in; shows what kosmo-keeper says.\n"
 	      "  -c, --config FILE  the configuration (" SYSCONFDIR "/kosmo/kosmo.conf)\n"
 	      "      --debug        a line a request on stderr: method, action, status, duration\n"
-	      "      --help         this text\n"
-	      "      --version      the version\n",
+	      "  -h, --help         this text\n"
+	      "  -V, --version      the version\n",
 	      to);
 }
 
@@ -44,7 +44,7 @@ static int main_options(int argc, char **argv, struct options *ret)
 	int o;
 
 	*ret = (struct options){.conf = SYSCONFDIR "/kosmo/kosmo.conf"};
-	while ((o = getopt_long(argc, argv, "c:", longs, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
 		switch (o) {
 		case 'c':
 			ret->conf = optarg;
