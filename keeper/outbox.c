@@ -202,6 +202,7 @@ static void *run(void *arg)
 		if (e && e != ERR_NOTFOUND)
 			syslog(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
 		sweep(o);
+		store_tidy(o->st); /* this thread serves nobody: so that no login has to write the log back */
 	} while (rest(o));
 	return NULL;
 }

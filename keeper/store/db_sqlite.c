@@ -82,6 +82,14 @@ static enum err from_sqlite(int rc)
 	}
 }
 
+/* For a call that failed: never ERR_NONE. */
+static enum err from_failure(int rc)
+{
+	enum err e = from_sqlite(rc);
+
+	return e != ERR_NONE ? e : ERR_INTERNAL;
+}
+
 static void nap(long ns)
 {
 	(void)nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
@@ -130,7 +138,7 @@ static enum err sq_prepare(struct db *db, const char *sql, struct db_stmt **ret)
 	rc = sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, NULL);
 	if (rc != SQLITE_OK || s->stmt == NULL) {
 		free(s);
-		return rc != SQLITE_OK ? from_sqlite(rc) : ERR_INTERNAL;
+		return from_failure(rc);
 	}
 	s->db = db;
 	s->params = sqlite3_bind_parameter_count(s->stmt);
@@ -184,9 +192,7 @@ static enum db_step sq_step(struct db_stmt *s, enum err *ret_err)
 		return DB_ROW;
 	if (rc == SQLITE_DONE)
 		return DB_DONE;
-	*ret_err = from_sqlite(rc);
-	if (*ret_err == ERR_NONE)
-		*ret_err = ERR_INTERNAL;
+	*ret_err = from_failure(rc);
 	return DB_ERROR;
 }
 
@@ -231,7 +237,7 @@ static int run(struct db *db, struct db_stmt **s, const char *sql)
 {
 	int rc;
 
-	if (*s == NULL && sq_prepare(db, sql, s) != ERR_NONE)
+	if (*s == NULL && (sq_prepare(db, sql, s) != ERR_NONE || *s == NULL))
 		return SQLITE_NOMEM;
 	rc = sqlite3_step((*s)->stmt);
 	(void)sqlite3_reset((*s)->stmt);
@@ -317,7 +323,7 @@ static enum err pragmas(struct db *db, const char *path, struct errmsg *m)
 				  "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
 				  "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA journal_size_limit=16777216",
 				  NULL, NULL, NULL);
-	return rc == SQLITE_OK ? ERR_NONE : err_set(m, from_sqlite(rc), "%s: %s", path, sqlite3_errmsg(db->sq));
+	return rc == SQLITE_OK ? ERR_NONE : err_set(m, from_failure(rc), "%s: %s", path, sqlite3_errmsg(db->sq));
 }
 
 static enum err connect(const char *path, struct db **ret, struct errmsg *m)
@@ -327,12 +333,15 @@ static enum err connect(const char *path, struct db **ret, struct errmsg *m)
 	enum err e;
 	int rc;
 
-	if (db == NULL)
-		return err_set(m, ERR_NOMEM, "out of memory");
+	if (db == NULL) {
+		(void)err_set(m, ERR_NOMEM, "out of memory");
+		return ERR_NOMEM;
+	}
 	(void)pthread_once(&once, sqlite_once);
 	rc = sqlite3_open_v2(path, &db->sq, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
-		e = err_set(m, from_sqlite(rc), "%s: %s", path, db->sq ? sqlite3_errmsg(db->sq) : "out of memory");
+		e = from_failure(rc);
+		(void)err_set(m, e, "%s: %s", path, db->sq ? sqlite3_errmsg(db->sq) : "out of memory");
 		goto out;
 	}
 	(void)sqlite3_extended_result_codes(db->sq, 1);
@@ -455,7 +464,8 @@ static enum err sq_create(const char *where, struct db **ret, struct errmsg *m)
 		       PAGE_SIZE, APPLICATION_ID);
 	rc = sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
-		e = err_set(m, from_sqlite(rc), "%s: %s", fresh, sqlite3_errmsg(db->sq));
+		e = from_failure(rc);
+		(void)err_set(m, e, "%s: %s", fresh, sqlite3_errmsg(db->sq));
 		goto fail;
 	}
 	*ret = db;

@@ -10,20 +10,10 @@ struct migration {
 
 /* BYTEA, BIGINT and TEXT mean the same to all dialects (SQLite keeps the bytes of a BYTEA as they are). A clustered
  * table is one tree with its rows in the key's order; only SQLite must be asked for that. */
-#define ALL(v, text)                                                                                                   \
-	{                                                                                                              \
-		v,                                                                                                     \
-		{                                                                                                      \
-			[DB_DIALECT_SQLITE] = text                                                                     \
-		}                                                                                                      \
-	}
-#define CLUSTERED(v, text)                                                                                             \
-	{                                                                                                              \
-		v,                                                                                                     \
-		{                                                                                                      \
-			[DB_DIALECT_SQLITE] = text " WITHOUT ROWID"                                                    \
-		}                                                                                                      \
-	}
+/* clang-format off */
+#define ALL(v, text)	   {(v), {[DB_DIALECT_SQLITE] = (text)}}
+#define CLUSTERED(v, text) {(v), {[DB_DIALECT_SQLITE] = text " WITHOUT ROWID"}}
+/* clang-format on */
 
 static const struct migration migrations[] = {
     ALL(1, "CREATE TABLE schema_version (version BIGINT NOT NULL, key_check BYTEA NOT NULL)"),

@@ -203,7 +203,7 @@ static enum err address_index(struct store *st, const char *email, int64_t *ret)
 	uint64_t v = 0;
 	enum err e;
 
-	for (; email[n] != '\0' && n < EMAIL_MAX; n++)
+	for (; n < EMAIL_MAX && email[n] != '\0'; n++)
 		lower[n] = (char)(email[n] >= 'A' && email[n] <= 'Z' ? email[n] + ('a' - 'A') : email[n]);
 	e = seal_mac(st->seal, SEAL_INDEX, &(struct seal_part){lower, n}, 1, mac);
 	if (e != ERR_NONE)

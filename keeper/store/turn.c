@@ -14,17 +14,25 @@ struct waiter {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool taken;
-static struct waiter *first, **last = &first;
+static struct waiter *first; /* as many as there are threads: walked to its end */
 
-static void leave(struct waiter *w)
+static void join(struct waiter *w)
 {
 	struct waiter **at = &first;
 
-	while (*at != w)
+	while (*at != NULL)
 		at = &(*at)->next;
-	*at = w->next;
-	if (last == &w->next)
-		last = at;
+	*at = w;
+}
+
+static void leave(const struct waiter *w)
+{
+	struct waiter **at = &first;
+
+	while (*at != NULL && *at != w)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = w->next;
 }
 
 static bool waiter_init(struct waiter *w)
@@ -54,14 +62,12 @@ enum err turn_take(int64_t deadline_ms)
 		e = ERR_NOMEM;
 		goto out;
 	}
-	*last = &w;
-	last = &w.next;
+	join(&w);
 	while (!w.mine && pthread_cond_timedwait(&w.cond, &lock, &until) == 0)
 		;
-	if (!w.mine) {
-		leave(&w);
+	if (!w.mine)
 		e = ERR_BUSY;
-	}
+	leave(&w); /* whoever gave it the turn has taken it out already */
 	(void)pthread_cond_destroy(&w.cond);
 out:
 	(void)pthread_mutex_unlock(&lock);
@@ -76,8 +82,6 @@ void turn_give(void)
 	w = first;
 	if (w != NULL) { /* handed over: taken stays, nobody can slip in between */
 		first = w->next;
-		if (first == NULL)
-			last = &first;
 		w->mine = true;
 		(void)pthread_cond_signal(&w->cond);
 	} else {

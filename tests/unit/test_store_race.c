@@ -251,9 +251,49 @@ static void one_moment(void **state)
 	threads(f, toggle, 2);
 }
 
+/* One that waits too long in this process's queue gives up, and leaves the queue whole. */
+static void *wait_in_vain(void *arg)
+{
+	struct runner *me = arg;
+	struct store *st = NULL;
+
+	if (store_open(me->f->path, me->f->seal, &st, NULL) != ERR_NONE)
+		me->why = "open";
+	else if (store_begin(st) != ERR_BUSY)
+		me->why = "the turn came";
+	else if (store_commit(st) != ERR_INTERNAL)
+		me->why = "committed without a transaction";
+	store_close(st);
+	return NULL;
+}
+
+static void queue(void **state)
+{
+	struct fixture *f = *state;
+
+	OK(store_begin(f->st));
+	threads(f, wait_in_vain, 3);
+	store_rollback(f->st);
+	threads(f, append, 3);
+}
+
+static void ids_in_order(void **state)
+{
+	struct id a, b;
+
+	(void)state;
+	OK(id_new(&a));
+	usleep(2000);
+	OK(id_new(&b));
+	assert_true(memcmp(a.b, b.b, ID_LEN) < 0);
+	assert_memory_not_equal(a.b + 6, b.b + 6, ID_LEN - 6);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(one_wins), TEST(one_chain), TEST(one_moment)};
+	const struct CMUnitTest tests[] = {
+	    TEST(one_wins), TEST(one_chain), TEST(one_moment), TEST(queue), cmocka_unit_test(ids_in_order),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
