@@ -36,7 +36,6 @@ const struct conf_option conf_options[] = {
 	{"session.idle", CONF_SECONDS, AT(session_idle), "30m", NULL, 60, DAY},
 	{"session.max", CONF_SECONDS, AT(session_max), "10h", NULL, 60, 7 * DAY},
 	{"password.min", CONF_NUMBER, AT(password_min), "8", NULL, 8, 64},
-	{"password.min_single", CONF_NUMBER, AT(password_min_single), "15", NULL, 8, 64},
 	{"initial_password_days", CONF_NUMBER, AT(initial_password_days), "90", NULL, 1, 366},
 	{"terms.version", CONF_NUMBER, AT(terms_version), "1", NULL, 0, 1000000000},
 	{"keeper.hash_slots", CONF_NUMBER, AT(hash_slots), "0", NULL, 0, 64},
@@ -379,9 +378,6 @@ static enum err check_whole(const struct conf *c, struct errmsg *m)
 			       c->file);
 	if (c->session_idle > c->session_max)
 		return err_set(m, ERR_INVALID, "%s: session.idle is longer than session.max; make it shorter", c->file);
-	if (c->password_min > c->password_min_single)
-		return err_set(m, ERR_INVALID, "%s: password.min is over password.min_single; make it smaller",
-			       c->file);
 	return ERR_NONE;
 }
 

@@ -25,7 +25,7 @@ struct conf {
 	/* sessions, seconds */
 	int64_t session_idle, session_max;
 	/* passwords */
-	int64_t password_min, password_min_single, initial_password_days;
+	int64_t password_min, initial_password_days;
 	int64_t terms_version; /* 0: no terms asked */
 	/* keeper */
 	int64_t hash_slots; /* 0: one per core */

@@ -126,7 +126,6 @@ static void every_key(void **state)
 		      "max = 1d\n"
 		      "[password]\n"
 		      "min = 10\n"
-		      "min_single = 20\n"
 		      "[keeper]\n"
 		      "hash_slots = 64\n"
 		      "[pam]\n"
@@ -160,7 +159,6 @@ static void every_key(void **state)
 	shown(c, "session.idle", "10m");
 	shown(c, "session.max", "1d");
 	shown(c, "password.min", "10");
-	shown(c, "password.min_single", "20");
 	shown(c, "keeper.hash_slots", "64");
 	shown(c, "pam.language", "ja");
 	shown(c, "pam.key_services", "");
@@ -306,7 +304,6 @@ static void values_refused(void **state)
 	    {"keeper.hash_slots =", "no value"},
 	    {"password.min = 7", "8 to 64"},
 	    {"password.min = 65", "8 to 64"},
-	    {"password.min_single = 7", "8 to 64"},
 	    {"initial_password_days = 0", "1 to 366"},
 	    {"initial_password_days = 367", "1 to 366"},
 	    {"session.idle = 59", "1m to 1d"},
