@@ -47,12 +47,11 @@ static enum ctl_exit reissue_file(struct reissue *x, const char *path)
 {
 	char *line = NULL;
 	size_t cap = 0;
-	ssize_t n;
 	enum ctl_exit r = CTL_OK;
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return ctl_input("%s: %s", path, strerror(errno));
-	while (!r && (n = getline(&line, &cap, f)) > 0) {
+	while (!r && getline(&line, &cap, f) > 0) {
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0])
 			r = reissue_name(x, line);
