@@ -242,7 +242,7 @@ static pid_t beside(const char *path, int *ret_stop)
 	struct id none = {0};
 	struct store *st;
 	int fd[2];
-	pid_t pid;
+	pid_t pid = -1;
 
 	fflush(stdout);
 	if (pipe2(fd, O_CLOEXEC) != 0 || (pid = fork()) < 0)
