@@ -1,0 +1,139 @@
+"""Every page at phone and desktop width in both languages, into build/screenshots; doc/img is chosen from them.
+
+usage: /usr/bin/python3 tests/web/screenshots.py [FOLDER]"""
+import pathlib
+import shutil
+import sys
+import tempfile
+
+from browser import BUILD, Browser, Site, app_code, mailed
+from test_wizard import BIRTH, NEW_PASSWORD, Member, qr, secret_of
+
+SIZES = {"phone": (360, 800), "desktop": (1280, 900)}
+
+
+class Camera:
+    def __init__(self, browser, folder, prefix, width, height):
+        self.b, self.folder, self.prefix, self.size = browser, folder, prefix, (width, height)
+        self.n = 0
+
+    def __call__(self, name):
+        self.n += 1
+        d = self.b.d
+        tall = d.execute_script("return document.documentElement.scrollHeight")
+        wide = d.execute_script("return document.documentElement.scrollWidth")
+        if wide > self.size[0]:
+            print(f"{self.prefix}-{name}: {wide} px wide, the screen has {self.size[0]}")
+        d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": self.size[0], "height": max(tall, self.size[1]),
+                                                                 "deviceScaleFactor": 1, "mobile": self.size[0] < 600})
+        d.save_screenshot(str(self.folder / f"{self.prefix}-{self.n:02}-{name}.png"))
+        d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": self.size[0], "height": self.size[1],
+                                                                 "deviceScaleFactor": 1, "mobile": self.size[0] < 600})
+
+
+def walk(site, person, shot):
+    b = shot.b
+    b.get(site.url + "/")
+    b.at("/login")
+    shot("login")
+    b.fill(login=person.login, password="chigau")
+    shot("login-wrong")
+    b.fill(login=person.login, password=site.initial(person.login))
+    b.at("/first/birth-date")
+    shot("birth")
+    b.fill(birth_date="1950-02-30")
+    shot("birth-wrong")
+    b.fill(birth_date=BIRTH)
+    b.at("/first/terms")
+    shot("terms")
+    b.press()
+    b.at("/first/email")
+    shot("email")
+    b.press()
+    b.at("/first/email/sent")
+    b.d.refresh()
+    shot("email-sent")
+    code, link = mailed(site.mail(person.login))
+    other = Browser(lang=shot.lang, width=shot.size[0], height=shot.size[1])
+    try:
+        other.get(link)
+        Camera(other, shot.folder, shot.prefix, *shot.size)("link-elsewhere")
+    finally:
+        other.close()
+    b.get(link)
+    shot("link")
+    b.press()
+    shot("link-done")
+    b.get(link)
+    shot("link-bad")
+    b.get(site.url + "/")
+    b.at("/first/method")
+    shot("method")
+    b.press()
+    b.at("/first/password")
+    shot("own-password")
+    b.fill(new="password", again="password")
+    shot("own-password-wrong")
+    b.fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done")
+    shot("done")
+    b.press("button[value=app]")
+    b.at("/app")
+    shot("app")
+    secret = secret_of(qr(b, site))
+    b.fill(code="000000")
+    shot("app-wrong")
+    b.fill(code=app_code(secret))
+    b.at("/recovery")
+    shot("recovery")
+    b.press()
+    b.at("/account")
+    shot("account")
+    b.find("a[href^='/account/rename']").click()
+    b.at("/account/rename")
+    shot("rename")
+    b.get(site.url + "/account/password")
+    shot("password")
+    b.get(site.url + "/account/confirm")
+    shot("confirm")
+    b.get(site.url + "/logout")
+    shot("logout")
+    b.press()
+    b.at("/login")
+    shot("logged-out")
+    b.fill(login=person.login, password=NEW_PASSWORD)
+    b.at("/login/code")
+    shot("code")
+    b.get(site.url + "/nowhere")
+    shot("not-found")
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else BUILD / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    base = tempfile.mkdtemp(prefix="kosmo-")
+    people = [Member(f"h{i:05d}") for i in range(4)]
+    site = Site(base, people, "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
+                "mail.from = no-reply@example.jp\n")
+    free = iter(people)
+    site.start()
+    try:
+        for lang in "ja", "en":
+            for name, (width, height) in SIZES.items():
+                b = Browser(lang=lang, width=width, height=height)
+                shot = Camera(b, folder, f"{lang}-{name}", width, height)
+                shot.lang = lang
+                b.d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height,
+                                                                           "deviceScaleFactor": 1, "mobile": width < 600})
+                try:
+                    walk(site, next(free), shot)
+                finally:
+                    b.close()
+    finally:
+        site.stop()
+        shutil.rmtree(base, ignore_errors=True)
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+
+
+if __name__ == "__main__":
+    main()
