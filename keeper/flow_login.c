@@ -26,7 +26,7 @@ static enum session_level level_after_password(const struct facts *f)
 	if (f->confirmed)
 		return SESSION_HALF;
 	/* an unfinished enrolment is guarded by a mailed code once an address is verified */
-	return f->person->password[0] && f->person->email_verified ? SESSION_HALF : SESSION_WIZARD;
+	return f->person->email_verified ? SESSION_HALF : SESSION_WIZARD;
 }
 
 struct login {

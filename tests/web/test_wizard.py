@@ -271,6 +271,15 @@ def test_resumes_on_another_device_behind_a_mailed_code(site, member, browser, o
     b.at("/login/code")
 
 
+def test_the_letter_alone_does_not_resume_once_an_address_is_there(site, member, browser, other_browser):
+    b, o = browser, other_browser
+    begin(b, site, member)
+    confirm_by_code(b, site, member)
+    open_login(o, site).fill(login=member.login, password=member.initial)
+    o.at("/login/mail").fill(code=mailed(site.mail(member.login))[0])
+    o.at("/first/method")
+
+
 def test_logging_out_after_done_leads_back(site, member, browser):
     b = browser
     begin(b, site, member)
