@@ -21,7 +21,7 @@ static int chaos_now(const void *caller)
 	inside = 1;
 	const char *nth = getenv("CHAOS_NTH");
 	if (nth != NULL && dladdr(caller, &info) != 0 && strstr(info.dli_fname, "pam_kosmo") != NULL)
-		due = ++count == atoi(nth);
+		due = ++count == strtol(nth, NULL, 10);
 	inside = 0;
 	if (due) {
 		(void)!write(STDERR_FILENO, "chaos\n", 6);

@@ -36,10 +36,8 @@ struct script {
 struct state {
 	char fds[4096], env[65536], cwd[4096], locale[256];
 	sigset_t mask;
-	struct {
-		void (*handler)(int);
-		int flags;
-	} action[65];
+	void (*handler[65])(int);
+	int handler_flags[65];
 	mode_t umask;
 	uid_t uid[3];
 	gid_t gid[3], groups[64];
@@ -105,8 +103,8 @@ static struct state *state_take(void)
 		struct sigaction sa = {0};
 		if (sigaction(i, NULL, &sa) != 0)
 			continue;
-		s->action[i].handler = sa.sa_handler;
-		s->action[i].flags = sa.sa_flags;
+		s->handler[i] = sa.sa_handler;
+		s->handler_flags[i] = sa.sa_flags;
 	}
 	s->umask = umask(0);
 	umask(s->umask);
@@ -137,7 +135,8 @@ static int state_compare(const struct state *a, const struct state *b)
 	SAME("cwd", a, b, cwd);
 	SAME("locale", a, b, locale);
 	SAME("signal mask", a, b, mask);
-	SAME("signal actions", a, b, action);
+	SAME("signal handlers", a, b, handler);
+	SAME("signal flags", a, b, handler_flags);
 	SAME("umask", a, b, umask);
 	SAME("uids", a, b, uid);
 	SAME("gids", a, b, gid);
@@ -239,17 +238,17 @@ static int converse(int n, const struct pam_message **msg, struct pam_response *
 }
 
 static const struct phase {
-	char letter;
 	const char *name;
 	int (*run)(pam_handle_t *pamh, int flags);
 	int flags;
+	char letter;
 } phases[] = {
-    {'a', "auth", pam_authenticate, 0},
-    {'c', "account", pam_acct_mgmt, 0},
-    {'s', "setcred", pam_setcred, PAM_ESTABLISH_CRED},
-    {'o', "open", pam_open_session, 0},
-    {'x', "close", pam_close_session, 0},
-    {'p', "password", pam_chauthtok, 0},
+    {"auth", pam_authenticate, 0, 'a'},
+    {"account", pam_acct_mgmt, 0, 'c'},
+    {"setcred", pam_setcred, PAM_ESTABLISH_CRED, 's'},
+    {"open", pam_open_session, 0, 'o'},
+    {"close", pam_close_session, 0, 'x'},
+    {"password", pam_chauthtok, 0, 'p'},
 };
 
 struct job {
