@@ -91,16 +91,16 @@ static enum ctl_exit import_batch(struct import *im, struct id *ret)
 	if (!e)
 		e = ctl_commit(im->c);
 	ctl_rollback(im->c);
-	return e ? ctl_failed(e, im->file, NULL) : CTL_OK;
+	return e ? ctl_failed(e, im->c->conf->state_dir, NULL) : CTL_OK;
 }
 
 /* The passwords are on disk before anybody can be asked for one. */
 static enum ctl_exit import_publish(struct import *im, const struct id *batch)
 {
 	char text[128];
-	enum err e = im->pass.rows ? passfile_sync(&im->pass) : ERR_NONE;
+	enum err e = im->pass.rows ? passfile_sync(&im->pass, &im->m) : ERR_NONE;
 	if (e)
-		return ctl_failed(e, im->pass.path, NULL);
+		return ctl_failed(e, im->pass.path, &im->m);
 	(void)snprintf(text, sizeof text, "%" PRId64 " new, %" PRId64 " updated, %" PRId64 " unchanged, %zu bad",
 		       im->n_new, im->n_updated, im->n_unchanged, im->n_bad);
 	e = ctl_begin(im->c);

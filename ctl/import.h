@@ -23,6 +23,7 @@ struct import {
 	struct syslogin system;
 	const struct args *args;
 	struct passfile pass;
+	struct errmsg m; /* why it failed, where that is known better than by an enum err */
 	struct progress bar;
 	/* lines that are left out: ascending once import_check is through */
 	uint32_t *bad;

@@ -214,7 +214,7 @@ static enum err import_settle(struct import *im, const struct import_chunk *k)
 						 person_role(it->role));
 		}
 		if (!im->dry && it->kind == IMPORT_NEW && it->initial[0])
-			e = passfile_add(&im->pass, it->row.login, it->row.name, it->initial);
+			e = passfile_add(&im->pass, it->row.login, it->row.name, it->initial, &im->m);
 	}
 	return e;
 }
@@ -241,6 +241,7 @@ static enum err import_chunk(struct import *im, struct import_chunk *k, const st
 enum ctl_exit import_apply(struct import *im, const struct id *batch)
 {
 	enum err e = ERR_NOMEM;
+	bool reading = true;
 	struct import_chunk *k = calloc(1, sizeof *k);
 	if (!k)
 		goto out;
@@ -255,6 +256,7 @@ enum ctl_exit import_apply(struct import *im, const struct id *batch)
 		e = ERR_INVALID;
 	while (!e && !k->end && !ctl_stopped()) {
 		e = import_read(im, k);
+		reading = e;
 		if (!e && k->n)
 			e = import_chunk(im, k, batch);
 		progress_at(&im->bar, sheet_position(im->sheet));
@@ -269,5 +271,5 @@ out:
 		ctl_say("%s was changed while it was read; run the import again", im->file);
 		return CTL_FAILED;
 	}
-	return e ? ctl_failed(e, im->file, NULL) : CTL_OK;
+	return e ? ctl_failed(e, reading ? im->file : im->c->conf->state_dir, &im->m) : CTL_OK;
 }

@@ -146,6 +146,7 @@ int main(int argc, char **argv)
 	struct args a = {0};
 	struct ctl c = {.conf_path = SYSCONFDIR "/kosmo/kosmo.conf", .admin = main_admin()};
 	daemon_harden();
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error like a full disk */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	enum ctl_exit r = argc > 0 ? main_command(&c, &a, argv + 1, (size_t)argc - 1) : CTL_USAGE;
 	ctl_close(&c);

@@ -53,7 +53,7 @@ void passfile_bom(struct passfile *p)
 	buf_adds(&p->buf, "\xef\xbb\xbf");
 }
 
-static enum err passfile_flush(struct passfile *p)
+static enum err passfile_flush(struct passfile *p, struct errmsg *m)
 {
 	size_t done = 0;
 	if (p->buf.failed)
@@ -63,7 +63,7 @@ static enum err passfile_flush(struct passfile *p)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return ERR_IO;
+			return err_set(m, ERR_IO, "%s: %s", p->path, strerror(errno));
 		done += (size_t)n;
 	}
 	buf_wipe(&p->buf);
@@ -78,7 +78,7 @@ static void passfile_cell(struct passfile *p, const char *s)
 		p->buf.len += csv_write(room, cap, s, n);
 }
 
-enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password)
+enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password, struct errmsg *m)
 {
 	if (p->rows == 0)
 		buf_adds(&p->buf, "login,name,initial_password\n");
@@ -91,15 +91,17 @@ enum err passfile_add(struct passfile *p, const char *login, const char *name, c
 	p->rows++;
 	if (p->buf.failed)
 		return ERR_NOMEM;
-	return p->buf.len < PASSFILE_FLUSH ? ERR_NONE : passfile_flush(p);
+	return p->buf.len < PASSFILE_FLUSH ? ERR_NONE : passfile_flush(p, m);
 }
 
-enum err passfile_sync(struct passfile *p)
+enum err passfile_sync(struct passfile *p, struct errmsg *m)
 {
-	enum err e = passfile_flush(p);
+	enum err e = passfile_flush(p, m);
 	if (e)
 		return e;
-	return fsync(p->fd) < 0 || fsync(p->dir) < 0 ? ERR_IO : ERR_NONE;
+	if (fsync(p->fd) < 0 || fsync(p->dir) < 0)
+		return err_set(m, ERR_IO, "%s: %s", p->path, strerror(errno));
+	return ERR_NONE;
 }
 
 /* Only what we made, still under its name, is removed. Returns whether it may be there still. */

@@ -25,9 +25,9 @@ struct passfile {
 enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m);
 /* For Excel: a file that begins with a byte order mark is read as UTF-8. Before the first row. */
 void passfile_bom(struct passfile *p);
-enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password);
+enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password, struct errmsg *m);
 /* All rows so far, and the file's name, are on disk when this returns. */
-enum err passfile_sync(struct passfile *p);
+enum err passfile_sync(struct passfile *p, struct errmsg *m);
 /* keep false: the file is emptied and removed. Where its folder belongs to somebody else it stays, empty:
  * *ret_left is then true. ret_left may be NULL. */
 void passfile_close(struct passfile *p, bool keep, bool *ret_left);

@@ -112,14 +112,15 @@ static enum ctl_exit user_add_store(struct ctl *c, const struct row *r, struct p
 {
 	struct person p;
 	char initial[PERSON_INITIAL];
+	struct errmsg m = {""};
 	enum err e = person_from_row(c->seal, r, clock_now(), &p, initial);
 	if (!e && initial[0])
-		e = passfile_add(pass, p.login, p.name, initial);
+		e = passfile_add(pass, p.login, p.name, initial, &m);
 	if (!e && initial[0])
-		e = passfile_sync(pass);
+		e = passfile_sync(pass, &m);
 	secret_wipe(initial, sizeof initial);
 	if (e)
-		return ctl_failed(e, r->login, NULL);
+		return ctl_failed(e, r->login, &m);
 	e = ctl_begin(c);
 	if (!e)
 		e = store_person_add(c->st, &p);

@@ -22,6 +22,7 @@ struct reissue {
 	struct ctl *c;
 	const struct args *a;
 	struct passfile pass;
+	struct errmsg m;
 	char (*login)[LOGIN_MAX + 1]; /* those named; NULL: all unfinished */
 	size_t n_login, cap_login;
 	struct reissue_item item[REISSUE_CHUNK];
@@ -153,9 +154,9 @@ static enum err reissue_prepare(struct reissue *x)
 		struct reissue_item *it = &x->item[i];
 		e = person_initial(x->c->seal, &it->p, now, it->initial);
 		if (!e)
-			e = passfile_add(&x->pass, it->p.login, it->p.name, it->initial);
+			e = passfile_add(&x->pass, it->p.login, it->p.name, it->initial, &x->m);
 	}
-	return e || !x->n ? e : passfile_sync(&x->pass);
+	return e || !x->n ? e : passfile_sync(&x->pass, &x->m);
 }
 
 /* [tx] As they are now, with the new password; who chose one of their own since we looked keeps it. */
@@ -218,7 +219,7 @@ static enum ctl_exit reissue_all(struct reissue *x)
 	if (x->pass.rows > done)
 		ctl_say("the last %zu in the file are void", x->pass.rows - done);
 	if (e)
-		return ctl_failed(e, "user reissue", NULL);
+		return ctl_failed(e, "user reissue", &x->m);
 	return end ? CTL_OK : ctl_failed(ERR_BUSY, "stopped", &(struct errmsg){"stopped; run it again for the rest"});
 }
 
