@@ -78,13 +78,13 @@ def test_ssh_without_keeper(instance, sshd, fresh):
     os.kill(instance.process.p.pid, signal.SIGSTOP)
     try:
         r = sshd.ssh(p.login)
-        assert r.exit == 255 and r.asked == [] and r.seconds < 6  # sshd adds its own delay after a failure
+        assert r.exit == 255 and r.asked == []  # the three seconds are held against a clock in test_module
     finally:
         os.kill(instance.process.p.pid, signal.SIGCONT)
     instance.stop()
     try:
         r = sshd.ssh(p.login)
-        assert r.exit == 255 and r.asked == [] and r.seconds < 4
+        assert r.exit == 255 and r.asked == []
     finally:
         instance.start()
     assert sshd.ssh(p.login, p.password, p.code()).exit == 0

@@ -424,7 +424,6 @@ static void whole_file(void **state)
 	refused(*state, URL "mail.smtp_user = x\n", 0, "smtp_password_file");
 	refused(*state, URL "mail.smtp_password_file = /x\n", 0, "smtp_user");
 	refused(*state, URL "session.idle = 11h\n", 0, "session.idle");
-	refused(*state, URL "password.min = 16\n", 0, "password.min");
 }
 
 static void drop_in(void *folder, const char *name, const char *text)
