@@ -306,7 +306,8 @@ static int pwquality_ask(const char *password)
 			goto out;
 	}
 	r = pwquality_check(q, password, NULL, NULL, &why);
-	/* cracklib counts neighbours such as "65" and "cb" anywhere in a long password; guessable() knows runs better */
+	/* cracklib counts neighbours such as "65" and "cb" anywhere in a long password; guessable() knows runs better
+	 */
 	if (r == PWQ_ERROR_CRACKLIB_CHECK && why && strstr((const char *)why, "simplistic"))
 		r = 0;
 out:
