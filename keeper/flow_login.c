@@ -38,7 +38,7 @@ static enum err login_settle(struct call *c, struct person *unused, void *arg)
 {
 	struct login *l = arg;
 	struct person p;
-	struct facts f;
+	struct facts f = {0};
 	(void)unused;
 	enum err e = attempt_password_settle(c->k, c->st, &l->attempt, c->now);
 	if (e || !l->attempt.password_right)

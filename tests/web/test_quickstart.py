@@ -52,8 +52,8 @@ def person(demo):
     p = types.SimpleNamespace(login=re.search(r"User ID +(\S+)", demo.said).group(1), initial=initial, codes=set())
     b = Browser()
     try:
-        p.secret, p.recovery = enrol(b, demo, p)
-        p.codes = {app_code(p.secret, time.time() - 30), app_code(p.secret, time.time())}  # one of them registered the app
+        p.secret, p.recovery, used = enrol(b, demo, p)
+        p.codes.add(used)
     finally:
         b.close()
     return p
@@ -142,7 +142,7 @@ def test_ctrl_c_ends_everything():
             b.press()
         finally:
             b.close()
-        shown = mailed(demo.mail())[0]
+        shown = mailed(demo.mail("hanako@example.jp"))[0]
         child.expect(shown)
         child.sendcontrol("c")
         child.expect(pexpect.EOF)
