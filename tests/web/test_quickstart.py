@@ -104,9 +104,9 @@ def test_ssh(demo, person):
     r = quickstart("ssh", "--no-wait", "--dir", demo.dir, "--ssh-port", port)
     assert r.exit == 0, r.text
     command = re.search(r"^ +(ssh -p .*)$", r.text, re.M).group(1).split()
-    c = converse([*command, "id", "-un"], NEW_PASSWORD, code(person))
+    c = converse([*command, "id", "-u"], NEW_PASSWORD, code(person))
     c.close()
-    assert (c.exitstatus, c.before.strip()) == (0, "hanako"), c.before
+    assert (c.exitstatus, c.before.strip()) == (0, "61234"), c.before
 
 
 def test_a_second_one(demo):
