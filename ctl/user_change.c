@@ -129,7 +129,14 @@ static enum ctl_exit user_add_store(struct ctl *c, const struct row *r, struct p
 	if (!e)
 		e = ctl_commit(c);
 	ctl_rollback(c);
+	/* Nobody to be seen, but the login is taken: by an import's people, who are not published yet. */
+	bool hidden = e == ERR_EXISTS && store_person_by_login(c->st, r->login, &p) == ERR_NOTFOUND;
 	person_wipe(&p);
+	if (hidden) {
+		ctl_say("%s: an import that is not through has this login; if none is running, import its file again",
+			r->login);
+		return CTL_BUSY;
+	}
 	if (e == ERR_EXISTS)
 		return ctl_input("%s: this login is taken", r->login);
 	return e ? ctl_failed(e, r->login, NULL) : CTL_OK;
@@ -252,8 +259,10 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 	if (name || birth || email || role || locale)
 		(void)snprintf(what, 64, "changed%s%s%s%s%s", name ? " name" : "", birth ? " birth_date" : "",
 			       email ? " email" : "", role ? " role" : "", locale ? " locale" : "");
+	/* A link on its way to the old address would make that one the person's again. */
+	enum err e = email ? store_code_void(c->st, &p->id) : ERR_NONE;
 	/* Another role is another person to the requirements: everything open begins anew. */
-	return role ? store_session_end_all(c->st, &p->id, NULL, false) : ERR_NONE;
+	return !e && role ? store_session_end_all(c->st, &p->id, NULL, false) : e;
 }
 
 enum ctl_exit user_change_set(struct ctl *c, const struct args *a)
@@ -283,7 +292,8 @@ static enum err user_disable_fn(struct ctl *c, struct person *p, const void *arg
 		return ERR_NONE;
 	p->disabled = disable;
 	(void)snprintf(what, 64, "%s", disable ? "disabled" : "enabled");
-	return disable ? store_session_end_all(c->st, &p->id, NULL, false) : ERR_NONE;
+	enum err e = disable ? store_code_void(c->st, &p->id) : ERR_NONE;
+	return !e && disable ? store_session_end_all(c->st, &p->id, NULL, false) : e;
 }
 
 enum ctl_exit user_change_disable(struct ctl *c, const struct args *a)

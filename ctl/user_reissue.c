@@ -159,6 +159,25 @@ static enum err reissue_prepare(struct reissue *x)
 	return e || !x->n ? e : passfile_sync(&x->pass, &x->m);
 }
 
+/* [tx] The old letter may be in wrong hands. What somebody began with it ends: sessions, mailed links and codes, which
+ * would still confirm that somebody's address, and a key that was shown but not confirmed, which the wizard would show
+ * again. */
+static enum err reissue_end(struct store *st, const struct id *person)
+{
+	struct authenticator a[AUTHENTICATORS_MAX];
+	size_t n = 0;
+	enum err e = store_session_end_all(st, person, NULL, false);
+	if (!e)
+		e = store_code_void(st, person);
+	if (!e)
+		e = store_authenticators(st, person, a, AUTHENTICATORS_MAX, &n);
+	for (size_t i = 0; !e && i < n; i++)
+		if (!a[i].confirmed)
+			e = store_authenticator_remove(st, person, &a[i].id);
+	authenticator_wipe(a, n);
+	return e;
+}
+
 /* [tx] As they are now, with the new password; who chose one of their own since we looked keeps it. */
 static enum err reissue_one(struct reissue *x, const struct person *with)
 {
@@ -174,7 +193,7 @@ static enum err reissue_one(struct reissue *x, const struct person *with)
 		secret_wipe(p.password, sizeof p.password);
 		e = store_person_save(x->c->st, &p);
 		if (!e)
-			e = store_session_end_all(x->c->st, &p.id, NULL, false);
+			e = reissue_end(x->c->st, &p.id);
 		if (!e)
 			e = ctl_audit(x->c, &p.id, "user.reissue", "");
 	}

@@ -202,3 +202,8 @@ enum err store_code_miss(struct store *st, const struct id *id)
 {
 	return store_write_one(st, SQL_CODE_MISS, ARGS(V_ID(id)));
 }
+
+enum err store_code_void(struct store *st, const struct id *person)
+{
+	return store_write(st, SQL_CODE_DELETE_ALL, ARGS(V_ID(person)), NULL);
+}

@@ -146,6 +146,8 @@ enum err store_code_try(struct store *st, const struct id *person, enum code_pur
 enum err store_code_consume(struct store *st, const struct id *id, int64_t now);
 /* [tx] A wrong pair number counts like a wrong code. */
 enum err store_code_miss(struct store *st, const struct id *id);
+/* [tx] Nothing that was mailed to this person is worth anything any more. */
+enum err store_code_void(struct store *st, const struct id *person);
 
 /* ---- sessions (store/session.c) ---- */
 enum session_level { SESSION_HALF = 1 /* password right, factor due */, SESSION_WIZARD = 2, SESSION_FULL = 3 };

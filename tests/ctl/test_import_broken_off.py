@@ -49,6 +49,9 @@ def test_killed(k, crowd, size):
     if p.returncode == 0:
         pytest.skip("it was through already")
     assert seen == ["hanako"] and k("user", "show", "m00000000").exit != OK
+    # nobody is to be seen, but the login is taken: said so, and what to do
+    said = k("user", "add", "--passwords", k.work / "add.csv", "--birth-date", "1980-01-01", "m00000000")
+    assert said.exit == BUSY and "import its file again" in said.err and "m00000000" not in k.logins(), said
     second = k("import", "--passwords", k.work / "second.csv", crowd)
     assert second.exit == OK and f"{N} new" in second.out, second
     assert "an earlier import was interrupted" in second.err and "void" in second.err

@@ -125,6 +125,24 @@ static void code_tries(void **state)
 	assert_int_equal(TX(f, store_code_miss(f->st, &c.id)), ERR_NOTFOUND);
 }
 
+static void codes_void(void **state)
+{
+	struct fixture *f = *state;
+	struct person a = person_add(f, "a"), b = person_add(f, "b");
+	struct code mine[] = {code_make(&a, CODE_VERIFY_EMAIL), code_make(&a, CODE_GUARD)},
+		    theirs = code_make(&b, CODE_GUARD), got;
+
+	OK(TX(f, store_code_put(f->st, &mine[0], "123456", "link")));
+	OK(TX(f, store_code_put(f->st, &mine[1], "123456", NULL)));
+	OK(TX(f, store_code_put(f->st, &theirs, "123456", NULL)));
+	assert_int_equal(store_code_void(f->st, &a.id), ERR_INTERNAL);
+	OK(TX(f, store_code_void(f->st, &a.id)));
+	assert_int_equal(store_code_by_link(f->st, "link", NOW, &got), ERR_NOTFOUND);
+	assert_int_equal(store_code_live(f->st, &a.id, CODE_GUARD, NOW, &got), ERR_NOTFOUND);
+	OK(store_code_live(f->st, &b.id, CODE_GUARD, NOW, &got));
+	OK(TX(f, store_code_void(f->st, &a.id)));
+}
+
 static void code_rows_moved(void **state)
 {
 	static const char *const each[] = {
@@ -496,10 +514,19 @@ static void sweeping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(recovery),	   TEST(codes),		  TEST(code_tries),
-	    TEST(code_rows_moved), TEST(sessions),	  TEST(sessions_of_a_person),
-	    TEST(sessions_raised), TEST(mails),		  TEST(counters),
-	    TEST(audits),	   TEST(audit_tampering), TEST(sweeping),
+	    TEST(recovery),
+	    TEST(codes),
+	    TEST(code_tries),
+	    TEST(codes_void),
+	    TEST(code_rows_moved),
+	    TEST(sessions),
+	    TEST(sessions_of_a_person),
+	    TEST(sessions_raised),
+	    TEST(mails),
+	    TEST(counters),
+	    TEST(audits),
+	    TEST(audit_tampering),
+	    TEST(sweeping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,10 @@ def confirm_by_code(b, site, p):
 
 def to_app(b, site, p):
     begin(b, site, p)
+    return email_to_app(b, site, p)
+
+
+def email_to_app(b, site, p):
     confirm_by_code(b, site, p)
     b.find("label[for=m-app]").click()
     b.press()
@@ -479,6 +483,54 @@ def test_wrong_address_is_mended(site, member, browser):
     m = site.mail("RIGHT@example.jp")
     b.fill(code=mailed(m)[0])
     b.at("/first/method")
+
+
+def reissued(site, login, *options):
+    """A new letter by the admin: its initial password."""
+    letter = site.dir / f"letter-{time.monotonic_ns()}.csv"
+    site.ctl("user", "reissue", "--passwords", letter, *options, login)
+    return list(csv.reader(open(letter, encoding="utf-8-sig")))[-1][-1]
+
+
+def test_a_new_letter_ends_what_the_old_one_began(site, member, browser, other_browser):
+    """Whoever found the first letter has a link on its way, and has seen a key: neither is worth anything afterwards."""
+    finder, b = other_browser, browser
+    begin(finder, site, member)
+    finder.fill(email="finder@example.jp")
+    finder.at("/first/email/sent")
+    pair = finder.find(".pair").text
+    _, link = mailed(site.mail("finder@example.jp"))
+    finder.get(link)
+    assert finder.find("button.main") and "no longer" not in finder.text
+    member.initial = reissued(site, member.login)
+    finder.get(link)
+    assert "can no longer be used" in finder.text and pair
+    finder.get(site.url + "/")
+    finder.at("/login")
+
+    open_login(b, site).fill(login=member.login, password=member.initial)
+    b.at("/first/email")
+    email_to_app(b, site, member)
+    key = b.find("#key").text
+    member.initial = reissued(site, member.login, "--replace-own")
+    open_login(b, site).fill(login=member.login, password=member.initial)
+    b.at("/login/mail").fill(code=mailed(site.mail(member.login))[0])
+    b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done").press("button[value=app]")
+    assert b.at("/app").find("#key").text != key
+
+
+def test_a_corrected_address_ends_the_link_to_the_old_one(site, member, browser):
+    b = browser
+    begin(b, site, member)
+    b.fill(email="stranger@example.jp")
+    b.at("/first/email/sent")
+    code, link = mailed(site.mail("stranger@example.jp"))
+    site.ctl("user", "set", "--email", "right@example.jp", member.login)
+    b.get(link)
+    assert "can no longer be used" in b.text
+    b.get(site.url + "/first/email")
+    assert b.find("input[name=email]").get_attribute("value") == "right@example.jp"
 
 
 def test_japanese(site, member):
