@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,9 +101,11 @@ static enum ctl_exit init_file(struct init *x, const char *name, const char *tex
 static void init_listen(const char *url, char ret[static 32])
 {
 	const char *port = strrchr(url, ':');
-	bool plain = strncmp(url, "http://", 7) == 0;
-	bool named = port && port > url + 7 && port[1] && strspn(port + 1, "0123456789") == strlen(port + 1);
-	(void)snprintf(ret, 32, "127.0.0.1:%.5s", !plain ? "8480" : named ? port + 1 : "80");
+	bool plain = strncasecmp(url, "http://", 7) == 0, named = plain && port && port > url + 7;
+	size_t digits = named ? strspn(port + 1, "0123456789") : 0;
+	if (digits > 5) /* no port: kosmo.conf(5) refuses the url */
+		digits = 0;
+	(void)snprintf(ret, 32, "127.0.0.1:%.*s", digits ? (int)digits : 4, digits ? port + 1 : plain ? "80" : "8480");
 }
 
 static void init_conf_text(const struct init *x, struct buf *b)

@@ -30,6 +30,7 @@ def test_makes_all(folder):
 
 
 @pytest.mark.parametrize("url, listen", [("http://localhost", "127.0.0.1:80"), ("https://login.example.jp", "127.0.0.1:8480"),
+                                         ("http://localhost:8480/", "127.0.0.1:8480"), ("HTTP://localhost:81", "127.0.0.1:81"),
                                          ("https://login.example.jp:8443", "127.0.0.1:8480")])
 def test_listens_where_the_url_says(folder, url, listen):
     assert run("init", "--dir", folder / "d", "--url", url).exit == OK
