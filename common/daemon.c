@@ -210,6 +210,14 @@ static bool become(uid_t uid, gid_t folder_gid)
 	return true;
 }
 
+static void not_dumpable(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !HAS_FEATURE(address_sanitizer) /* the leak checker attaches to its own process  \
+								       */
+	prctl(PR_SET_DUMPABLE, 0L);
+#endif
+}
+
 enum err daemon_become_owner(const char *dir, struct errmsg *m)
 {
 	struct stat st;
@@ -222,9 +230,12 @@ enum err daemon_become_owner(const char *dir, struct errmsg *m)
 	if (me != 0 && me != st.st_uid)
 		return err_set(m, ERR_DENIED, "%s belongs to uid %u: run this as root or as that user", dir,
 			       (unsigned)st.st_uid);
-	if (me != st.st_uid && !become(st.st_uid, st.st_gid))
+	if (me == st.st_uid)
+		return ERR_NONE;
+	if (!become(st.st_uid, st.st_gid))
 		return err_set(m, ERR_IO, "cannot become uid %u, the owner of %s: %s", (unsigned)st.st_uid, dir,
 			       strerror(errno));
+	not_dumpable(); /* a change of ids sets it to what fs.suid_dumpable says */
 	return ERR_NONE;
 }
 
@@ -233,10 +244,7 @@ void daemon_harden(void)
 	const struct rlimit none = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) && !HAS_FEATURE(address_sanitizer) /* the leak checker attaches to its own process  \
-								       */
-	prctl(PR_SET_DUMPABLE, 0L);
-#endif
+	not_dumpable();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 }

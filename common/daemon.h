@@ -15,7 +15,7 @@ enum err daemon_listen_unix(const char *path, mode_t mode, int *ret_fd, struct e
 /* sd_notify(3): "READY=1" and the like; nothing without NOTIFY_SOCKET. */
 void daemon_notify(const char *state);
 /* If euid is 0 and the folder belongs to somebody else, becomes its owner (groups, gid, uid; verified). As another user
- * than root and the owner: ERR_DENIED. */
+ * than root and the owner: ERR_DENIED. Not dumpable after a change. */
 enum err daemon_become_owner(const char *dir, struct errmsg *m);
 /* RLIMIT_CORE 0, PR_SET_DUMPABLE 0 (not under ASan), umask 077, SIGPIPE ignored. */
 void daemon_harden(void);
