@@ -44,8 +44,8 @@ void exchange_free(struct exchange *x)
 		return;
 	if (x->entered)
 		conns_leave(x->server->conns, &x->client);
-	secret_free_str(x->target); /* a mailed link's token may stand there */
-	free(x->path);
+	secret_free_str(x->target); /* a mailed link's token may stand in both */
+	secret_free_str(x->path);
 	buf_free(&x->forwarded);
 	buf_free(&x->body);
 	buf_free(&x->answer);
