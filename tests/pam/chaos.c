@@ -20,7 +20,7 @@ static int chaos_now(const void *caller)
 		return 0;
 	inside = 1;
 	const char *nth = getenv("CHAOS_NTH");
-	if (nth != NULL && dladdr(caller, &info) != 0 && strstr(info.dli_fname, "pam_kosmo") != NULL)
+	if (nth != NULL && dladdr(caller, &info) != 0 && strstr(info.dli_fname, "/pam_kosmo.so") != NULL)
 		due = ++count == strtol(nth, NULL, 10);
 	inside = 0;
 	if (due) {
