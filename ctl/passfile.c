@@ -5,9 +5,11 @@
 #include <csv.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +29,69 @@ static enum err passfile_name(struct passfile *p, const char *path, struct errms
 	return ERR_NONE;
 }
 
+/* Only what we made, still under its name, is removed. Returns whether it may be there still. */
+static bool passfile_remove(const struct passfile *p)
+{
+	struct stat mine, there;
+	int empty = ftruncate(p->fd, 0);
+	if (fstatat(p->dir, p->base, &there, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno != ENOENT;
+	if (fstat(p->fd, &mine) < 0 || mine.st_dev != there.st_dev || mine.st_ino != there.st_ino)
+		return empty < 0;
+	return unlinkat(p->dir, p->base, 0) < 0;
+}
+
+/* ---- the attendant: root becomes somebody else, who cannot take the file out of root's folder again ---- */
+
+/* In the child, which stays who it was. Without the byte, as when its parent is killed, the file stays. */
+static void passfile_wait(const struct passfile *p, int pipe)
+{
+	static const int deaf[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+	char remove;
+	ssize_t n;
+	for (size_t i = 0; i < sizeof deaf / sizeof *deaf; i++)
+		(void)signal(deaf[i], SIG_IGN);
+	do
+		n = read(pipe, &remove, 1);
+	while (n < 0 && errno == EINTR);
+	_exit(n == 1 && passfile_remove(p));
+}
+
+static void passfile_attend(struct passfile *p)
+{
+	int pipe[2];
+	if (geteuid() != 0 || pipe2(pipe, O_CLOEXEC) < 0)
+		return; /* then the file may have to stay, empty */
+	p->attendant = fork();
+	if (p->attendant == 0) {
+		(void)close(pipe[1]);
+		passfile_wait(p, pipe[0]);
+	}
+	(void)close(pipe[0]);
+	p->attend = pipe[1];
+	if (p->attendant < 0) {
+		(void)close(p->attend);
+		p->attend = -1;
+	}
+}
+
+/* Returns whether the file may be there still. */
+static bool passfile_dismiss(struct passfile *p, bool remove)
+{
+	int status = 1;
+	bool told = false;
+	if (p->attend < 0)
+		return true;
+	if (remove)
+		told = write(p->attend, "", 1) == 1;
+	(void)close(p->attend);
+	p->attend = -1;
+	while (waitpid(p->attendant, &status, 0) < 0)
+		if (errno != EINTR)
+			return true;
+	return !told || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
 enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m)
 {
 	char folder[PATH_MAX];
@@ -39,8 +104,10 @@ enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m)
 	if (p->dir < 0)
 		return err_set(m, ERR_IO, "%s: %s", folder, strerror(errno));
 	p->fd = openat(p->dir, p->base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (p->fd >= 0)
+	if (p->fd >= 0) {
+		passfile_attend(p);
 		return ERR_NONE;
+	}
 	e = errno == EEXIST ? err_set(m, ERR_EXISTS, "%s exists already; name a new file with --passwords", p->path)
 			    : err_set(m, ERR_IO, "%s: %s", p->path, strerror(errno));
 	(void)close(p->dir);
@@ -104,21 +171,10 @@ enum err passfile_sync(struct passfile *p, struct errmsg *m)
 	return ERR_NONE;
 }
 
-/* Only what we made, still under its name, is removed. Returns whether it may be there still. */
-static bool passfile_remove(const struct passfile *p)
-{
-	struct stat mine, there;
-	int empty = ftruncate(p->fd, 0);
-	if (fstatat(p->dir, p->base, &there, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno != ENOENT;
-	if (fstat(p->fd, &mine) < 0 || mine.st_dev != there.st_dev || mine.st_ino != there.st_ino)
-		return empty < 0;
-	return unlinkat(p->dir, p->base, 0) < 0;
-}
-
 void passfile_close(struct passfile *p, bool keep, bool *ret_left)
 {
 	bool left = p->fd >= 0 && !keep && passfile_remove(p);
+	left = passfile_dismiss(p, left) && left;
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	if (p->dir >= 0)

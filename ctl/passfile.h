@@ -7,9 +7,12 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct passfile {
 	int fd, dir;
+	pid_t attendant; /* 0: none */
+	int attend;	 /* a pipe to it */
 	char path[PATH_MAX];
 	const char *base; /* within path */
 	struct buf buf;
@@ -17,7 +20,7 @@ struct passfile {
 };
 #define PASSFILE_NONE                                                                                                  \
 	{                                                                                                              \
-		.fd = -1, .dir = -1                                                                                    \
+		.fd = -1, .dir = -1, .attend = -1                                                                      \
 	}
 
 /* Makes the file and keeps its folder open for the fsync. path NULL: ./initial-passwords-DATE.csv. The caller does this
@@ -28,8 +31,8 @@ void passfile_bom(struct passfile *p);
 enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password, struct errmsg *m);
 /* All rows so far, and the file's name, are on disk when this returns. */
 enum err passfile_sync(struct passfile *p, struct errmsg *m);
-/* keep false: the file is emptied and removed. Where its folder belongs to somebody else it stays, empty:
- * *ret_left is then true. ret_left may be NULL. */
+/* keep false: the file is emptied and removed, also where its folder was only the former user's to write in. *ret_left:
+ * that failed, and it is there still. ret_left may be NULL. */
 void passfile_close(struct passfile *p, bool keep, bool *ret_left);
 
 #endif

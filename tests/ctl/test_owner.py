@@ -39,12 +39,21 @@ def test_roots_files_the_owners_store(theirs):
     assert theirs.events()[0] == "import.publish"
 
 
-def test_what_cannot_be_removed_is_emptied_and_said(theirs):
+def test_no_empty_file_is_left_in_roots_folder(theirs):
+    """By then the program is the owner, who may not write there."""
     sheet = theirs.root / "people.csv"
+    here = sorted(p.name for p in theirs.root.iterdir())
     sheet.write_text(HEAD + "hanako,1980-13-01\n")
-    said = theirs("import", "--passwords", theirs.passwords, sheet)
-    assert said.exit == INPUT and f"{theirs.passwords} holds nothing of use" in said.err
-    assert theirs.passwords.stat().st_size == 0
+    said = theirs("import", sheet, cwd=theirs.root)
+    assert said.exit == INPUT and "holds nothing of use" not in said.err, said
+    sheet.write_text(HEAD + "hanako,1980-01-01\n")
+    assert theirs("import", "--passwords", theirs.passwords, sheet).exit == OK
+    kept = theirs.passwords.read_bytes()
+    for again in [("import", sheet), ("user", "reissue", "nobody"), ("user", "add", "hanako", "--birth-date", "1980-01-01")]:
+        said = theirs(*again, cwd=theirs.root)
+        assert said.exit in (OK, INPUT) and "holds nothing of use" not in said.err, said
+    assert sorted(p.name for p in theirs.root.iterdir()) == sorted({*here, "people.csv", theirs.passwords.name})
+    assert theirs.passwords.read_bytes() == kept
 
 
 def test_strangers_are_refused(theirs):
