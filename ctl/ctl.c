@@ -61,6 +61,10 @@ enum ctl_exit ctl_conf(struct ctl *c)
 {
 	struct errmsg m = {""};
 	enum err e = conf_load(c->conf_path, &c->conf, &m);
+	if (e == ERR_NOTFOUND) {
+		ctl_say("%s; kosmoctl init makes one, -c names another", m.text);
+		return CTL_FAILED;
+	}
 	return e ? ctl_failed(e, c->conf_path, &m) : CTL_OK;
 }
 

@@ -255,19 +255,24 @@ static enum ctl_exit init_store_child(struct ctl *c)
 static enum ctl_exit init_enter(struct init *x, const char *dir)
 {
 	struct errmsg m = {""};
-	struct stat st;
+	struct stat st, ours;
 	bool made = mkdir(dir, 0711) == 0;
 	if (!made && errno != EEXIST)
 		return init_errno(dir);
-	if (!realpath(dir, x->dir) || stat(x->dir, &st) < 0)
+	/* Whoever owns the folder above may put a link to another one of root's in place of what was just made. */
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
+	if (fd < 0)
 		return init_errno(dir);
-	enum ctl_exit r = made ? init_note(x, x->dir) : CTL_OK;
-	if (!r && made && chmod(x->dir, 0711) < 0)
+	enum ctl_exit r = CTL_OK;
+	if (!realpath(dir, x->dir) || stat(x->dir, &st) < 0 || fstat(fd, &ours) < 0)
+		r = init_errno(dir);
+	else if (st.st_dev != ours.st_dev || st.st_ino != ours.st_ino || (made && st.st_uid != geteuid()))
+		r = ctl_input("%s: somebody exchanged it meanwhile; choose a folder of your own", dir);
+	if (!r && made)
+		r = init_note(x, x->dir);
+	if (!r && made && fchmod(fd, 0711) < 0)
 		r = init_errno(x->dir);
-	if (!r && !S_ISDIR(st.st_mode)) {
-		errno = ENOTDIR;
-		r = init_errno(x->dir);
-	}
+	(void)close(fd);
 	if (!r && !made && (st.st_mode & S_IWOTH))
 		r = ctl_input("%s: everyone may write there; choose a folder of your own", x->dir);
 	if (!r && !init_plain(x->dir))
