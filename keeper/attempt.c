@@ -15,6 +15,7 @@ void attempt_init(struct attempt *a, enum door door, const char *place, const ch
 	AUTO_BUF b = BUF_INIT;
 	if (door == DOOR_WEB && !text_login(login, strlen(login), &b) && buf_str(&b))
 		login = buf_str(&b);
+	a->nobody = strlen(login) > LOGIN_MAX;
 	snprintf(a->login, sizeof a->login, "%s", login);
 }
 
@@ -32,7 +33,7 @@ bool attempt_usable(const struct person *p, enum door door, int64_t now)
 static enum err find(struct store *st, struct attempt *a, int64_t now, struct person *p)
 {
 	a->found = false;
-	if (a->door == DOOR_PAM && !text_login_staff(a->login))
+	if (a->nobody || (a->door == DOOR_PAM && !text_login_staff(a->login)))
 		return ERR_NONE;
 	enum err e = store_person_by_login(st, a->login, p);
 	if (e == ERR_NOTFOUND)
@@ -53,13 +54,18 @@ static enum err limit_for(struct keeper *k, struct attempt *a, bool counts, enum
 }
 
 /* The initial password opens the wizard only: never the terminal, never once an own password is there. */
+static bool initial_opens(const struct keeper *k, const struct attempt *a, const struct person *p, int64_t now)
+{
+	return a->door == DOOR_WEB && a->found && p->has_initial && !p->password[0] && p->initial_from &&
+	       now < p->initial_from + k->conf->initial_password_days * 86400;
+}
+
 static bool initial_right(struct keeper *k, const struct attempt *a, const struct person *p, const char *text, size_t n,
 			  int64_t now)
 {
 	AUTO_BUF b = BUF_INIT;
 	uint8_t d[DIGEST_LEN];
-	if (a->door != DOOR_WEB || !a->found || !p->has_initial || p->password[0] || !p->initial_from ||
-	    now >= p->initial_from + k->conf->initial_password_days * 86400 || text_initial(text, n, &b) || b.failed)
+	if (!initial_opens(k, a, p, now) || text_initial(text, n, &b) || b.failed)
 		return false;
 	const struct seal_part part[] = {{p->id.b, ID_LEN}, {b.data, b.len}};
 	bool right = !seal_mac(k->seal, SEAL_INITIAL, part, 2, d) && secret_equal(d, sizeof d, p->initial, DIGEST_LEN);
@@ -111,46 +117,61 @@ enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *
 	bool right = gate_password_check(g, hash, text_ok ? buf_str(&nfkc) : "", &upgrade) && hash;
 	if (right && !a->throttled) {
 		a->password_right = true;
+		memcpy(a->checked, p.password, sizeof a->checked);
 		if (upgrade && gate_password_hash(g, buf_str(&nfkc), a->upgrade))
 			a->upgrade[0] = '\0'; /* the old hash still serves */
 	} else if (initial_right(k, a, &p, text, n, now)) {
 		a->password_right = a->initial = true;
+		memcpy(a->digest, p.initial, sizeof a->digest);
 	}
 out:
 	person_wipe(&p);
 	return e;
 }
 
-static enum err settle_right(struct store *st, struct attempt *a, int64_t now)
+/* Is what was checked before this transaction began still what opens this account? */
+static bool still_right(const struct keeper *k, const struct attempt *a, const struct person *p, int64_t now)
 {
-	struct person p;
+	return attempt_usable(p, a->door, now) &&
+	       (a->initial ? initial_opens(k, a, p, now) && secret_equal(a->digest, DIGEST_LEN, p->initial, DIGEST_LEN)
+			   : secret_equal(a->checked, strlen(a->checked), p->password, strlen(p->password)));
+}
+
+static enum err settle_right(struct store *st, struct attempt *a, struct person *p, int64_t now)
+{
 	enum err e = limits_clear(st, &a->limit);
-	if (e || (!a->upgrade[0] && !a->initial))
-		return e;
-	e = store_person_by_id(st, &a->person, &p);
-	if (!e && !attempt_usable(&p, a->door, now))
-		e = ERR_DENIED;
-	if (!e && a->upgrade[0])
-		memcpy(p.password, a->upgrade, sizeof p.password);
-	if (!e && (a->upgrade[0] || !p.initial_used)) {
-		p.initial_used = p.initial_used || a->initial;
-		e = store_person_save(st, &p);
+	if (!e && (a->upgrade[0] || (a->initial && !p->initial_used))) {
+		if (a->upgrade[0])
+			memcpy(p->password, a->upgrade, sizeof p->password);
+		p->initial_used = p->initial_used || a->initial;
+		e = store_person_save(st, p);
 	}
-	person_wipe(&p);
-	return e;
+	return e ? e : audit(st, a, true, now, a->initial ? "password.initial" : "password.right", "");
 }
 
 enum err attempt_password_settle(struct keeper *k, struct store *st, struct attempt *a, int64_t now)
 {
-	(void)k;
-	enum err e;
+	struct person p;
+	enum err e = ERR_NONE;
+	memset(&p, 0, sizeof p);
 	if (a->password_right) {
-		e = settle_right(st, a, now);
+		e = store_person_by_id(st, &a->person, &p);
+		a->password_right = !e && still_right(k, a, &p, now);
+	}
+	if (e && e != ERR_NOTFOUND)
+		goto out;
+	if (a->password_right) {
+		e = settle_right(st, a, &p, now);
 	} else {
 		e = a->throttled ? ERR_NONE : limits_wrong(st, &a->limit, now);
 		if (!e)
 			e = audit(st, a, a->found, now, a->throttled ? "password.throttled" : "password.wrong", "");
 	}
+out:
+	if (e)
+		a->password_right = false;
+	person_wipe(&p);
+	secret_wipe(a->checked, sizeof a->checked);
 	secret_wipe(a->upgrade, sizeof a->upgrade);
 	return e;
 }
@@ -196,8 +217,9 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	bool counts = !e && a->found && a->password_right;
 	if (!e)
 		e = limit_for(k, a, counts, FACTOR_TOTP);
-	if (!e)
-		e = limits_count(st, &a->limit, now);
+	if (e)
+		goto out;
+	e = limits_count(st, &a->limit, now);
 	a->throttled = e == ERR_DENIED;
 	if (e && !a->throttled)
 		goto out;

@@ -13,15 +13,18 @@ struct attempt {
 	enum door door;
 	char place[72];	  /* "web", "pam:sshd": for the audit */
 	char address[64]; /* client, "" if none */
-	char login[LOGIN_MAX +
-		   1]; /* canonical; of an unknown name it only picks a bucket and is never stored or logged */
-	bool found;    /* person is set: a usable account of this door */
+	/* canonical; of an unknown name it only picks a bucket and is never stored or logged */
+	char login[LOGIN_MAX + 1];
+	bool nobody; /* longer than any login: cut short here, it must not become somebody else's */
+	bool found;  /* person is set: a usable account of this door */
 	struct id person;
 	bool password_right; /* or not asked (password=skip) */
 	bool initial;	     /* it was the initial password */
 	bool throttled;
-	bool step_up;	    /* of someone who is in already: audited as that, not as a login */
-	struct limit limit; /* of the step under way */
+	bool step_up;			 /* of someone who is in already: audited as that, not as a login */
+	struct limit limit;		 /* of the step under way */
+	char checked[PASSWORD_HASH_MAX]; /* the hash that the password matched, */
+	uint8_t digest[DIGEST_LEN];	 /* or, of an initial one, the digest */
 	char upgrade[PASSWORD_HASH_MAX];
 };
 
@@ -33,7 +36,8 @@ void attempt_clear(struct attempt *a);
  * password_right; any error = nothing decided, refuse. attempt_password_settle must follow. */
 enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *g, struct attempt *a, const char *text,
 			  size_t n, int64_t now);
-/* [tx] Wait or clear, hash upgrade, audit. */
+/* [tx] Wait or clear, hash upgrade, audit. The password may have been changed while the hash was computed, the account
+ * disabled: then password_right is false from here on. */
 enum err attempt_password_settle(struct keeper *k, struct store *st, struct attempt *a, int64_t now);
 
 /* The factor: one transaction counts, checks, consumes and audits. Without password_right the same work is done and the

@@ -10,6 +10,8 @@
 const struct quota quota_birth = {.name = "birth", .most = 5, .window = 86400};
 const struct quota quota_address = {.name = "address", .most = 5, .window = 3600, .apart = 60};
 const struct quota quota_guard = {.name = "guard", .most = 5, .window = 3600, .apart = 60};
+const struct quota quota_guard_hour = {.name = "guard-hour", .most = 5, .window = 3600};
+const struct quota quota_guard_day = {.name = "guard-day", .most = 20, .window = 86400};
 
 static enum err key_make(const struct seal *s, const char *what, const void *who, size_t n, int kind,
 			 uint8_t ret[static DIGEST_LEN])
@@ -54,6 +56,15 @@ enum err limits_count(struct store *st, struct limit *l, int64_t now)
 	enum err e = store_counter_get(st, l->key, &l->counter);
 	if (e)
 		return e;
+	if (now < l->counter.seen) { /* the clock was ahead: what it noted must not bind until it is there again */
+		int64_t latest = now + limits_wait(l->counter.failures);
+		l->counter.seen = now;
+		if (l->counter.not_before > latest)
+			l->counter.not_before = latest;
+		e = store_counter_set(st, l->key, &l->counter);
+		if (e)
+			return e;
+	}
 	if (now < l->counter.not_before)
 		return ERR_DENIED;
 	l->counter.failures++;

@@ -133,6 +133,116 @@ static void without_the_password_a_right_code_is_denied_and_kept(void **state)
 	assert_int_equal(factor(w, &a, code_at(w, NOW), NOW + 2), VERDICT_ALLOW);
 }
 
+static bool settle(struct world *w, struct attempt *a, int64_t now)
+{
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, attempt_password_settle(&w->k, w->st, a, now));
+	return a->password_right;
+}
+
+static void save(struct world *w)
+{
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+}
+
+/* Between the check and the settling the account changes: what was right is not any more, and nothing is undone. */
+static void a_password_changed_meanwhile_is_wrong(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	char new_one[PASSWORD_HASH_MAX];
+	start(&a, "taro", DOOR_PAM);
+	assert_int_equal(attempt_password(&w->k, w->st, &w->k.auth_gate, &a, "right horse", 11, NOW), ERR_NONE);
+	assert_true(a.password_right);
+	memcpy(a.upgrade, w->hash, sizeof a.upgrade); /* as of an imported hash */
+	assert_int_equal(password_hash("other horse", new_one), ERR_NONE);
+	memcpy(w->p.password, new_one, sizeof new_one);
+	save(w);
+	assert_false(settle(w, &a, NOW));
+	assert_int_equal(store_person_by_id(w->st, &w->p.id, &w->p), ERR_NONE);
+	assert_string_equal(w->p.password, new_one);
+	start(&a, "taro", DOOR_PAM);
+	assert_false(password(w, &a, "other horse", NOW)); /* it counted as a wrong one */
+	assert_true(a.throttled);
+}
+
+static void an_account_closed_meanwhile_is_closed(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	start(&a, "taro", DOOR_PAM);
+	assert_int_equal(attempt_password(&w->k, w->st, &w->k.auth_gate, &a, "right horse", 11, NOW), ERR_NONE);
+	w->p.disabled = true;
+	save(w);
+	assert_false(settle(w, &a, NOW));
+	w->p.disabled = false;
+	save(w);
+	start(&a, "taro", DOOR_PAM);
+	assert_int_equal(attempt_password(&w->k, w->st, &w->k.auth_gate, &a, "right horse", 11, NOW + 5), ERR_NONE);
+	assert_true(a.password_right);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_delete(w->st, &w->p.id));
+	assert_false(settle(w, &a, NOW + 5));
+}
+
+static void an_initial_password_ends_when_an_own_one_is_stored_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	const struct seal_part part[] = {{w->p.id.b, ID_LEN}, {"abcdefghjkmnpqrs", 16}};
+	w->p.password[0] = '\0';
+	w->p.has_initial = true;
+	w->p.initial_from = NOW;
+	assert_int_equal(seal_mac(w->k.seal, SEAL_INITIAL, part, 2, w->p.initial), ERR_NONE);
+	save(w);
+	start(&a, "taro", DOOR_WEB);
+	assert_int_equal(attempt_password(&w->k, w->st, &w->k.web_gate, &a, "abcdefghjkmnpqrs", 16, NOW), ERR_NONE);
+	assert_true(a.password_right);
+	memcpy(w->p.password, w->hash, sizeof w->hash);
+	save(w);
+	assert_false(settle(w, &a, NOW));
+	/* or another letter was written */
+	w->p.password[0] = '\0';
+	save(w);
+	start(&a, "taro", DOOR_WEB);
+	assert_int_equal(attempt_password(&w->k, w->st, &w->k.web_gate, &a, "abcdefghjkmnpqrs", 16, NOW), ERR_NONE);
+	w->p.initial[0] ^= 1;
+	save(w);
+	assert_false(settle(w, &a, NOW));
+}
+
+static void a_name_cut_short_is_nobody(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	char name[LOGIN_MAX + 2];
+	memset(name, 'a', sizeof name - 1);
+	name[LOGIN_MAX + 1] = '\0';
+	memcpy(w->p.login, name, LOGIN_MAX);
+	w->p.login[LOGIN_MAX] = '\0';
+	save(w);
+	start(&a, name, DOOR_WEB);
+	assert_false(password(w, &a, "right horse", NOW));
+	start(&a, w->p.login, DOOR_WEB);
+	assert_true(password(w, &a, "right horse", NOW));
+}
+
+static void a_clock_that_was_ahead_binds_nobody(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	int64_t ahead = NOW + 400 * 86400;
+	for (int i = 0; i < 4; i++) {
+		start(&a, "taro", DOOR_PAM);
+		assert_false(password(w, &a, "wrong", ahead += 4));
+	}
+	start(&a, "taro", DOOR_PAM);
+	assert_false(password(w, &a, "right horse", NOW)); /* the wait itself stands, from now */
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "right horse", NOW + 3));
+}
+
 static void strangers_and_members_are_nobody_at_the_terminal(void **state)
 {
 	struct world *w = *state;
@@ -362,6 +472,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(right_password_and_code_allow_once),
 	    T(without_the_password_a_right_code_is_denied_and_kept),
+	    T(a_password_changed_meanwhile_is_wrong),
+	    T(an_account_closed_meanwhile_is_closed),
+	    T(an_initial_password_ends_when_an_own_one_is_stored_meanwhile),
+	    T(a_name_cut_short_is_nobody),
+	    T(a_clock_that_was_ahead_binds_nobody),
 	    T(strangers_and_members_are_nobody_at_the_terminal),
 	    T(the_disabled_and_expired_are_denied),
 	    T(waits_are_not_before_times),
