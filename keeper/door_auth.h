@@ -5,7 +5,7 @@
 #include "keeper/server.h"
 
 enum auth_work {
-	AUTH_NOW,  /* no store needed: run in the reading thread */
+	AUTH_NOW,  /* needs neither store nor anything that may block: run in the reading thread */
 	AUTH_FAST, /* store */
 	AUTH_HASH  /* store and a hash */
 };

@@ -1,9 +1,11 @@
 #include "config.h"
 
 #include "common/clock.h"
+#include "common/i18n.h"
 #include "common/secret.h"
 #include "common/wire.h"
 #include "keeper/outbox.h"
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #define SEND_MS	    90000 /* the mailer's own limit is 60 s a mail */
+#define STOP_MS	    5000  /* what a mail under way is given when the keeper stops */
 #define RETRY_FIRST 10	  /* seconds; doubles up to */
 #define RETRY_MOST  900
 #define LOOK_AGAIN  30	/* seconds, when nobody woke us */
@@ -29,6 +32,8 @@ struct outbox {
 	int fd; /* to the mailer, -1 */
 	uint32_t id;
 	int64_t swept;
+	bool open_there; /* a mail was handed over, but the store has not taken the outcome yet: */
+	struct mail open;
 };
 
 struct sending {
@@ -36,11 +41,35 @@ struct sending {
 	char reason[256];
 };
 
+static bool stopping(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	bool s = o->stopping;
+	pthread_mutex_unlock(&o->lock);
+	return s;
+}
+
 static void hang_up(struct outbox *o)
 {
 	if (o->fd >= 0)
 		close(o->fd);
 	o->fd = -1;
+}
+
+/* Until the mailer answers; a stop is not held up by one that is stuck. */
+static enum err wait_answer(struct outbox *o, int64_t deadline)
+{
+	struct pollfd p = {.fd = o->fd, .events = POLLIN};
+	bool last = false;
+	for (int64_t now; (now = clock_mono_ms()) < deadline;) {
+		if (!last && stopping(o)) {
+			last = true;
+			deadline = deadline < now + STOP_MS ? deadline : now + STOP_MS;
+		}
+		if (poll(&p, 1, 250) > 0)
+			return ERR_NONE;
+	}
+	return ERR_TIMEOUT;
 }
 
 static enum err exchange(struct outbox *o, const struct mail *m, struct buf *answer)
@@ -60,9 +89,11 @@ static enum err exchange(struct outbox *o, const struct mail *m, struct buf *ans
 	if (!e)
 		e = wire_end(&b);
 	if (!e)
-		e = wire_send(o->fd, &b, deadline);
+		e = wire_send(o->fd, &b, clock_mono_ms() + 10000);
 	if (!e)
-		e = wire_recv(o->fd, answer, deadline);
+		e = wait_answer(o, deadline);
+	if (!e)
+		e = wire_recv(o->fd, answer, clock_mono_ms() + 10000);
 	if (e)
 		hang_up(o);
 	return e;
@@ -72,13 +103,18 @@ static void hand_over(struct outbox *o, const struct mail *m, struct sending *s)
 {
 	AUTO_BUF answer = BUF_INIT;
 	struct wire_msg *w = calloc(1, sizeof *w);
+	bool reused = o->fd >= 0;
 	s->result = LATER;
-	snprintf(s->reason, sizeof s->reason, "the mail program is not running");
+	snprintf(s->reason, sizeof s->reason, N_("the mail program is not running"));
 	enum err e = w ? exchange(o, m, &answer) : ERR_NOMEM;
-	if (e == ERR_IO && o->fd < 0) /* a mailer that had left when idle: once more on a fresh connection */
+	if (e == ERR_IO && reused) /* a mailer that had left when idle: once more on a fresh connection */
 		e = exchange(o, m, &answer);
-	if (e || wire_parse(answer.data, answer.len, w) || w->id != o->id || strcmp(w->kind, "result"))
+	if (e)
 		goto out;
+	if (wire_parse(answer.data, answer.len, w) || w->id != o->id || strcmp(w->kind, "result")) {
+		hang_up(o); /* out of step: the next mail must not read this one's answer */
+		goto out;
+	}
 	const char *state = wire_str(w, "state"), *reason = wire_str(w, "reason");
 	snprintf(s->reason, sizeof s->reason, "%s", reason ? reason : "");
 	if (state && !strcmp(state, "sent"))
@@ -99,21 +135,8 @@ static int64_t retry_after(int tries)
 	return wait + jitter;
 }
 
-static enum err settle(struct outbox *o, struct mail *m, const struct sending *s)
+static enum err write_mail(struct outbox *o, const struct mail *m)
 {
-	int64_t now = clock_now();
-	m->tries++;
-	snprintf(m->reason, sizeof m->reason, "%s", s->result == SENT ? "" : s->reason);
-	if (s->result == SENT) {
-		m->state = MAIL_SENT;
-		m->sent = now;
-	} else if (s->result == NEVER) {
-		m->state = MAIL_REFUSED;
-	} else {
-		m->next_try = now + retry_after(m->tries);
-		if (m->next_try >= m->expires)
-			m->state = MAIL_EXPIRED;
-	}
 	enum err e = store_begin(o->st);
 	if (e)
 		return e;
@@ -125,27 +148,77 @@ static enum err settle(struct outbox *o, struct mail *m, const struct sending *s
 	return e;
 }
 
+/* The outcome stays in memory until the store takes it: a mail that was sent must not be sent again because the disk
+ * was full just then. */
+static enum err settle(struct outbox *o)
+{
+	enum err e = o->open_there ? write_mail(o, &o->open) : ERR_NONE;
+	if (e && e != ERR_NOTFOUND) /* not there: its person was deleted meanwhile */
+		return e;
+	mail_clear(&o->open);
+	o->open_there = false;
+	return ERR_NONE;
+}
+
+static void outcome(struct mail *m, const struct sending *s)
+{
+	snprintf(m->reason, sizeof m->reason, "%s", s->result == SENT ? "" : s->reason);
+	if (s->result == SENT) {
+		m->state = MAIL_SENT;
+		m->sent = clock_now();
+	} else if (s->result == NEVER) {
+		m->state = MAIL_REFUSED;
+	} else {
+		m->next_try = clock_now() + retry_after(m->tries);
+		if (m->next_try >= m->expires)
+			m->state = MAIL_EXPIRED;
+	}
+}
+
+/* What cannot be read would stay the first in the queue for ever. */
+static enum err give_up_unreadable(struct outbox *o, const struct id *id)
+{
+	syslog(LOG_AUTHPRIV | LOG_ERR, "mail: a row of the outbox was changed or damaged: given up");
+	o->open = (struct mail){.id = *id, .state = MAIL_REFUSED};
+	o->open_there = true;
+	return settle(o);
+}
+
 /* ERR_NOTFOUND: nothing is due. */
 static enum err send_one(struct outbox *o)
 {
+	static const struct id none;
 	struct mail m;
 	struct sending s;
-	int64_t now = clock_now();
 	memset(&m, 0, sizeof m);
-	enum err e = store_mail_next(o->st, now, &m);
-	if (!e) {
-		if (now >= m.expires)
-			s = (struct sending){NEVER, "it could not be delivered in time"};
-		else
-			hand_over(o, &m, &s);
-		/* the server's words may name people: they stay in the sealed row, the mailer logs the reply's code */
-		if (s.result != SENT)
-			syslog(LOG_AUTHPRIV | LOG_WARNING, "mail: try %d failed, %s", m.tries + 1,
-			       s.result == LATER ? "will be tried again" : "given up");
-		e = settle(o, &m, &s);
+	enum err e = settle(o);
+	int64_t now = clock_now();
+	if (!e)
+		e = store_mail_next(o->st, now, &m);
+	if (e)
+		return e == ERR_CORRUPT && memcmp(&m.id, &none, sizeof none) ? give_up_unreadable(o, &m.id) : e;
+	/* first the try is noted, then it is made: after a crash, or where nothing can be written, none follows at once
+	 */
+	m.tries++;
+	m.next_try = now + retry_after(m.tries);
+	bool late = now >= m.expires;
+	e = late ? ERR_NONE : write_mail(o, &m);
+	if (e) {
+		mail_clear(&m);
+		return e == ERR_NOTFOUND ? ERR_NONE : e; /* its person was deleted this moment: on to the next */
 	}
-	mail_clear(&m);
-	return e;
+	if (late)
+		s = (struct sending){LATER, N_("it could not be delivered in time")};
+	else
+		hand_over(o, &m, &s);
+	outcome(&m, &s);
+	/* the server's words may name people: they stay in the sealed row, the mailer logs the reply's code */
+	if (m.state != MAIL_SENT)
+		syslog(LOG_AUTHPRIV | LOG_WARNING, "mail: try %d failed, %s", m.tries,
+		       m.state == MAIL_WAITING ? "will be tried again" : "given up");
+	o->open = m;
+	o->open_there = true;
+	return settle(o);
 }
 
 static void sweep(struct outbox *o)
@@ -154,7 +227,10 @@ static void sweep(struct outbox *o)
 	if (o->swept && now - o->swept < SWEEP_EVERY)
 		return;
 	o->swept = now;
-	enum err e = store_sweep(o->st, clock_now(), SWEEP_ROWS);
+	bool more = true;
+	enum err e = ERR_NONE;
+	while (!e && more && !stopping(o)) /* in short transactions, others' between them */
+		e = store_sweep(o->st, clock_now(), SWEEP_ROWS, &more);
 	if (e && e != ERR_BUSY)
 		syslog(LOG_AUTHPRIV | LOG_ERR, "store: sweeping failed: %s", err_text(e));
 }
@@ -176,14 +252,6 @@ static bool rest(struct outbox *o)
 	bool go_on = !o->stopping;
 	pthread_mutex_unlock(&o->lock);
 	return go_on;
-}
-
-static bool stopping(struct outbox *o)
-{
-	pthread_mutex_lock(&o->lock);
-	bool s = o->stopping;
-	pthread_mutex_unlock(&o->lock);
-	return s;
 }
 
 static void *run(void *arg)
@@ -221,6 +289,8 @@ enum err outbox_start(struct keeper *k, struct outbox **ret)
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&o->lock, NULL);
 	if (pthread_create(&o->thread, NULL, run, o)) {
+		pthread_cond_destroy(&o->changed);
+		pthread_mutex_destroy(&o->lock);
 		free(o);
 		return ERR_INTERNAL;
 	}
@@ -247,6 +317,7 @@ void outbox_stop(struct outbox *o)
 	pthread_mutex_unlock(&o->lock);
 	pthread_join(o->thread, NULL);
 	hang_up(o);
+	mail_clear(&o->open);
 	store_close(o->st);
 	pthread_cond_destroy(&o->changed);
 	pthread_mutex_destroy(&o->lock);

@@ -116,10 +116,13 @@ static enum err load(struct query *q, bool body, struct mail *ret)
 	e = q->e == ERR_NONE ? unseal_reason(q->st, &m, query_blob(q, OUTBOX_REASON)) : q->e;
 	if (e == ERR_NONE && body)
 		e = unseal_body(q->st, &m, query_blob(q, OUTBOX_BODY));
-	if (e == ERR_NONE)
+	if (e == ERR_NONE) {
 		*ret = m;
-	else
-		mail_clear(&m);
+		return e;
+	}
+	if (e == ERR_CORRUPT && q->e == ERR_NONE)
+		ret->id = m.id;
+	mail_clear(&m);
 	return e;
 }
 

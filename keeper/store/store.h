@@ -185,8 +185,10 @@ struct mail {
 };
 void mail_clear(struct mail *m);
 enum err store_mail_put(struct store *st, const struct mail *m); /* [tx] */
-enum err store_mail_next(struct store *st, int64_t now,
-			 struct mail *ret); /* earliest due, waiting, with its message; ERR_NOTFOUND */
+enum err
+store_mail_next(struct store *st, int64_t now,
+		struct mail *ret); /* earliest due, waiting, with its message; ERR_NOTFOUND. ERR_CORRUPT: it
+				    * cannot be read, ret->id alone tells which: settle it, for it stays first */
 enum err
 store_mail_settle(struct store *st,
 		  const struct mail *m); /* [tx] state, next_try, tries, reason; wipes the message unless waiting */
@@ -222,7 +224,7 @@ enum err store_audit_page(struct store *st, const struct id *person, int64_t bef
 enum err store_audit_check(struct store *st, int64_t *ret_bad);
 
 /* Deletes what is past its time (sessions, codes, counters of old, settled mails after 30 days), up to max rows each,
- * in a transaction of its own. */
-enum err store_sweep(struct store *st, int64_t now, size_t max);
+ * in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there may be more. */
+enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more);
 
 #endif

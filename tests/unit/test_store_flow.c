@@ -488,25 +488,29 @@ static void sweeping(void **state)
 	OK(TX(f, store_counter_set(f->st, key, &old)));
 	OK(TX(f, store_counter_set(f->st, key2, &blocks)));
 
-	OK(store_sweep(f->st, NOW, 100));
+	OK(store_sweep(f->st, NOW, 100, NULL));
 	assert_int_equal(
 	    raw(f, "UPDATE session SET seen = seen; UPDATE code SET used = used; UPDATE outbox SET tries = tries;"
 		   "UPDATE counter SET seen = seen"),
 	    7);
-	OK(store_sweep(f->st, NOW + 86400 * 31, 100));
+	OK(store_sweep(f->st, NOW + 86400 * 31, 100, NULL));
 	assert_int_equal(raw(f, "UPDATE session SET seen = seen"), 1);
 	assert_int_equal(raw(f, "UPDATE code SET used = used"), 0);
 	assert_int_equal(raw(f, "UPDATE outbox SET tries = tries"), 1);
 	assert_int_equal(raw(f, "UPDATE counter SET seen = seen"), 1);
-	OK(store_sweep(f->st, NOW + 86400 * 41, 100));
+	OK(store_sweep(f->st, NOW + 86400 * 41, 100, NULL));
 	assert_int_equal(raw(f, "UPDATE counter SET seen = seen"), 0);
 
 	for (uint8_t i = 0; i < 5; i++) {
 		s = session_make(&p, (uint8_t)(20 + i));
 		OK(TX(f, store_session_add(f->st, &s)));
 	}
-	OK(store_sweep(f->st, NOW + 86400, 3));
+	bool more = false;
+	OK(store_sweep(f->st, NOW + 86400, 3, &more));
 	assert_int_equal(raw(f, "UPDATE session SET seen = seen"), 3);
+	assert_true(more);
+	OK(store_sweep(f->st, NOW + 86400, 3, &more));
+	assert_false(more);
 	mail_clear(&sent);
 	mail_clear(&waits);
 }
