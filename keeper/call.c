@@ -139,25 +139,39 @@ enum err call_audit(struct call *c, const char *event, const char *detail)
 	return store_audit(c->st, &row);
 }
 
-enum err call_transact(struct call *c, call_change f, void *arg)
+static enum err transact(struct call *c, bool again, call_change f, void *arg)
 {
 	struct person p;
 	memset(&p, 0, sizeof p);
 	enum err e = store_begin(c->st);
 	if (e)
 		return e;
-	if (c->in)
-		e = store_person_by_id(c->st, &c->person.id, &p);
+	if (again)
+		e = session_again(c);
+	if (!e && again)
+		p = c->person;
 	if (!e)
-		e = f(c, &p, arg);
+		e = f(c, again ? &p : NULL, arg);
 	if (!e)
 		e = store_commit(c->st);
 	if (e)
 		store_rollback(c->st);
-	else
-		call_wake(c);
+	session_settle(c, !e);
+	if (e)
+		c->mailed = false;
+	call_wake(c);
 	person_wipe(&p);
 	return e;
+}
+
+enum err call_transact(struct call *c, call_change f, void *arg)
+{
+	return transact(c, true, f, arg);
+}
+
+enum err call_transact_any(struct call *c, call_change f, void *arg)
+{
+	return transact(c, false, f, arg);
 }
 
 void call_wake(struct call *c)
@@ -194,7 +208,9 @@ void mail_words(struct call *c, const struct id *mail, struct buf *ret)
 		return;
 	}
 	call_time(c, m.sent ? m.sent : m.created, when);
-	const struct fill values[] = {{"time", when}, {"reason", m.reason}, {NULL, NULL}};
+	/* our own words are in the catalogue, a server's are shown as they came */
+	const char *reason = m.reason[0] ? T(c, m.reason) : "";
+	const struct fill values[] = {{"time", when}, {"reason", reason}, {NULL, NULL}};
 	if (m.state == MAIL_SENT)
 		fill(ret, T(c, N_("The mail was sent at {time}.")), values);
 	else if (m.state == MAIL_WAITING && !m.reason[0])

@@ -25,10 +25,14 @@ struct call {
 	int64_t now;
 	const char *address, *agent; /* "" if none */
 
-	char token[TOKEN_TEXT + 1]; /* of the session, or of a visitor without one (kept nowhere) */
-	bool token_new;		    /* must be set as cookie */
-	bool in;		    /* session, person and facts are valid */
-	bool half;		    /* a factor is due before anything else */
+	char token[TOKEN_TEXT + 1];	    /* of the session, or of a visitor without one (kept nowhere) */
+	bool token_new;			    /* must be set as cookie */
+	struct {			    /* begun by session_start: counts once its transaction is committed */
+		char token[TOKEN_TEXT + 1]; /* "": none */
+		struct session session;
+	} next;
+	bool in;   /* session, person and facts are valid */
+	bool half; /* a factor is due before anything else */
 	struct session session;
 	struct person person;
 	struct facts facts;
@@ -75,18 +79,27 @@ enum err session_digest(const struct call *c, const char *token, uint8_t ret[sta
 enum err session_csrf(const struct call *c, char ret[static TOKEN_TEXT + 1]);
 /* Fills token, in, session, person, facts, half, unmet. An unknown or ended session is no error: in is false then. */
 enum err session_load(struct call *c);
-/* [tx] A new session with a new token for this person; the old one ends. The cookie is set by door_web. scratch and
- * agent carry over where the old session was the same person's. */
+/* [tx] As session_load, within the transaction that is to change something: ERR_DENIED and a redirect if meanwhile the
+ * session ended, or the action is not (or no longer) this person's to call. */
+enum err session_again(struct call *c);
+/* [tx] A new session with a new token for this person; the old one ends. What a step-up proved, scratch and guarded
+ * carry over where the old session was the same person's. session_settle must follow the transaction: only then is the
+ * call in the new one, and the cookie set by door_web. */
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up);
+void session_settle(struct call *c, bool committed);
 enum err session_end(struct call *c); /* [tx] */
 bool session_stepped_up(const struct call *c);
 
 /* [tx] One audit row of this call's person (or of nobody). */
 enum err call_audit(struct call *c, const char *event, const char *detail);
 
-/* Runs f in one transaction, with the person loaded afresh into *p; commits if it returns ERR_NONE. */
+/* Runs f in one transaction after session_again, p being the person as they are now; commits if it returns ERR_NONE. */
 typedef enum err (*call_change)(struct call *c, struct person *p, void *arg);
 enum err call_transact(struct call *c, call_change f, void *arg);
+/* The same for what is no step of a session (logging in and out, a mailed link): p is NULL. */
+enum err call_transact_any(struct call *c, call_change f, void *arg);
+/* Leads elsewhere if the call's action is not (or no longer, or not yet) this person's to call (door_web.c). */
+bool call_allowed(struct call *c);
 
 /* [tx] mail_queue for this call's language; the outbox wakes after the commit. */
 enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text,

@@ -18,8 +18,9 @@ enum need {
 	NEED_GUARD,   /* password right, no authenticator: the mailed code due */
 	NEED_STEP,    /* in, and the first unmet requirement is the action's */
 	NEED_IN,      /* in, whatever is unmet */
-	NEED_ALL,     /* in, nothing unmet */
-	NEED_PROOF    /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
+	NEED_APP,  /* in, and an app may be registered: it is the step due, or nothing is unmet and a factor proven */
+	NEED_ALL,  /* in, nothing unmet */
+	NEED_PROOF /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
 };
 
 struct action {
@@ -51,8 +52,8 @@ static const struct action actions[] = {
     {"done", flow_done, flow_done, NEED_STEP, REQ_AUTHENTICATOR, false, "/first/done"},
     {"link", flow_link, NULL, NEED_NOTHING, 0, false, "/"},
     {"link.confirm", NULL, flow_link_confirm, NEED_NOTHING, 0, false, "/"},
-    {"app", flow_app, flow_app, NEED_IN, REQ_AUTHENTICATOR, false, "/app"},
-    {"app.qr", flow_app_qr, NULL, NEED_IN, 0, false, "/app"},
+    {"app", flow_app, flow_app, NEED_APP, REQ_AUTHENTICATOR, false, "/app"},
+    {"app.qr", flow_app_qr, NULL, NEED_APP, 0, false, "/app"},
     {"app.cancel", NULL, flow_app_cancel, NEED_ALL, 0, false, "/app"},
     {"recovery", flow_recovery, flow_recovery, NEED_IN, 0, false, "/recovery"},
     {"recovery.new", NULL, flow_recovery_new, NEED_PROOF, 0, false, "/account"},
@@ -142,18 +143,28 @@ static bool post_genuine(struct call *c)
 	return true;
 }
 
-/* Leads elsewhere if this action is not (or no longer, or not yet) this person's to call. */
-static bool allowed(struct call *c)
+/* Those who were found in, but without fresh proof, are asked for it. */
+static bool proven(struct call *c)
+{
+	char to[128];
+	if (session_stepped_up(c))
+		return true;
+	snprintf(to, sizeof to, "/account/confirm?next=%s", c->action->path);
+	view_redirect(c, to);
+	return false;
+}
+
+bool call_allowed(struct call *c)
 {
 	const struct action *a = c->action;
-	bool ok = false;
+	bool in = c->in && !c->half, ok = false;
 	switch (a->need) {
 	case NEED_NOTHING:
 		ok = true;
 		break;
 	case NEED_GUEST:
 		/* a half login may start over as somebody else */
-		ok = !c->in || c->half;
+		ok = !in;
 		break;
 	case NEED_FACTOR:
 		ok = c->in && c->half && c->facts.confirmed;
@@ -162,26 +173,23 @@ static bool allowed(struct call *c)
 		ok = c->in && c->half && !c->facts.confirmed;
 		break;
 	case NEED_STEP:
-		ok = c->in && !c->half && c->unmet && c->unmet->id == a->step;
+		ok = in && c->unmet && c->unmet->id == a->step;
 		break;
 	case NEED_IN:
-		ok = c->in && !c->half;
+		ok = in;
+		break;
+	case NEED_APP:
+		ok = in && (c->unmet ? c->unmet->id == REQ_AUTHENTICATOR : proven(c));
 		break;
 	case NEED_ALL:
-		ok = c->in && !c->half && !c->unmet;
+		ok = in && !c->unmet;
 		break;
 	case NEED_PROOF:
-		ok = c->in && !c->half && !c->unmet;
-		if (ok && !session_stepped_up(c)) {
-			char to[128];
-			snprintf(to, sizeof to, "/account/confirm?next=%s", a->path);
-			view_redirect(c, to);
-			return false;
-		}
+		ok = in && !c->unmet && proven(c);
 		break;
 	}
 	if (!ok)
-		view_redirect(c, call_next(c));
+		view_redirect(c, call_next(c)); /* unless proven() led elsewhere */
 	return ok;
 }
 
@@ -199,7 +207,7 @@ static void run(struct call *c)
 	}
 	if (c->post && !post_genuine(c))
 		return;
-	if (allowed(c))
+	if (call_allowed(c))
 		f(c);
 	if (!c->decided)
 		view_failure(c, ERR_INTERNAL, c->action->name);
@@ -247,6 +255,7 @@ static void reply(struct request *r, struct call *c)
 
 static void call_clear(struct call *c)
 {
+	session_settle(c, false);
 	session_clear(&c->session);
 	person_wipe(&c->person);
 	secret_wipe(c->token, sizeof c->token);

@@ -232,20 +232,9 @@ static enum err app_start(struct call *c, struct person *p, void *arg)
 	return app_prepare(c, p);
 }
 
-/* In the wizard when it is the step due; from the account after proof. */
-static bool app_allowed(struct call *c)
-{
-	if (c->unmet ? c->unmet->id == REQ_AUTHENTICATOR : session_stepped_up(c))
-		return true;
-	view_redirect(c, c->unmet ? call_next(c) : "/account/confirm?next=/app");
-	return false;
-}
-
 void flow_app(struct call *c)
 {
 	struct authenticator a;
-	if (!app_allowed(c))
-		return;
 	if (c->post && call_has(c, "start")) {
 		enum err e = call_transact(c, app_start, NULL);
 		if (e == ERR_TOOBIG)
@@ -274,8 +263,6 @@ void flow_app_qr(struct call *c)
 {
 	struct authenticator a;
 	AUTO_BUF uri = BUF_INIT;
-	if (!app_allowed(c))
-		return;
 	enum err e = pending(c, &c->person.id, &a);
 	if (!e) {
 		const struct totp t = totp_of(&a);

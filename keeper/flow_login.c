@@ -34,12 +34,12 @@ struct login {
 	bool guard;
 };
 
-static enum err login_settle(struct call *c, struct person *unused, void *arg)
+static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 {
 	struct login *l = arg;
 	struct person p;
 	struct facts f = {0};
-	(void)unused;
+	(void)nobody;
 	enum err e = attempt_password_settle(c->k, c->st, &l->attempt, c->now);
 	if (e || !l->attempt.password_right)
 		return e;
@@ -84,7 +84,7 @@ void flow_login(struct call *c)
 	attempt_init(&l.attempt, DOOR_WEB, "web", c->address, login);
 	enum err e = attempt_password(c->k, c->st, &c->k->web_gate, &l.attempt, password, strlen(password), c->now);
 	if (!e)
-		e = call_transact(c, login_settle, &l);
+		e = call_transact_any(c, login_settle, &l);
 	if (e) {
 		view_failure(c, e, "a login");
 	} else if (!l.attempt.password_right) {
@@ -112,22 +112,32 @@ static void attempt_of_session(struct call *c, struct attempt *a)
 	a->password_right = true;
 }
 
+/* [tx] The login that is looked up anew is the session's person, and the session has not ended meanwhile. */
+static enum err proof_counts(struct call *c, const struct person *p)
+{
+	enum err e = session_again(c);
+	return e ? e : memcmp(&c->person.id, &p->id, sizeof p->id) ? ERR_DENIED : ERR_NONE;
+}
+
 static enum err code_right(struct store *st, const struct person *p, void *arg)
 {
 	struct call *c = arg;
-	enum err e = session_start(c, &p->id, SESSION_FULL, true);
+	enum err e = proof_counts(c, p);
+	if (!e)
+		e = session_start(c, &p->id, SESSION_FULL, true);
 	return e ? e : store_person_seen(st, &p->id, c->now);
 }
 
 /* A used recovery code is worth a mail to the owner: in a transaction of its own, after the login stands. */
-static enum err recovery_told(struct call *c, struct person *p, void *arg)
+static enum err recovery_told(struct call *c, struct person *nobody, void *arg)
 {
 	size_t left = 0;
 	char n[8];
+	(void)nobody;
 	(void)arg;
-	enum err e = store_recovery_left(c->st, &p->id, &left);
+	enum err e = store_recovery_left(c->st, &c->person.id, &left);
 	snprintf(n, sizeof n, "%zu", left);
-	return e ? e : call_notice(c, p, MAIL_RECOVERY_USED, NULL, n);
+	return e ? e : call_notice(c, &c->person, MAIL_RECOVERY_USED, NULL, n);
 }
 
 /* The code of the form, checked; true if right. Puts the error otherwise. */
@@ -143,10 +153,12 @@ static bool factor_right(struct call *c, attempt_within within)
 	attempt_of_session(c, &a);
 	a.step_up = !c->half;
 	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
+	session_settle(c, v == VERDICT_ALLOW);
 	attempt_clear(&a);
 	if (v == VERDICT_ALLOW) {
 		if (how->kind == FACTOR_RECOVERY)
-			call_transact(c, recovery_told, NULL); /* the login stands also where no mail can be queued */
+			call_transact_any(c, recovery_told,
+					  NULL); /* the login stands also where no mail can be queued */
 		return true;
 	}
 	if (v == VERDICT_UNAVAILABLE || v == VERDICT_INTERNAL)
@@ -217,46 +229,75 @@ static void guard_page(struct call *c)
 	view_page(c, "guard");
 }
 
-static enum err guard_check(struct call *c, struct person *p, void *arg)
+/* A new code gives no new tries: the person has 5 an hour and 20 a day, whatever the code. ERR_DENIED: none left. */
+static enum err guard_take(struct call *c, const struct person *p)
 {
-	enum err *ret = arg;
-	AUTO_BUF code = BUF_INIT;
-	const char *typed = call_field(c, "code");
-	*ret = text_code(typed, strlen(typed), &code) || !buf_str(&code)
-		   ? ERR_DENIED
-		   : store_code_try(c->st, &p->id, CODE_GUARD, buf_str(&code), c->now);
-	if (*ret == ERR_DENIED || *ret == ERR_TOOBIG || *ret == ERR_NOTFOUND)
-		return call_audit(c, "guard.wrong", "");
-	if (*ret)
-		return *ret;
-	c->session.guarded = true;
-	enum err e = session_start(c, &p->id, SESSION_WIZARD, false);
+	int64_t wait;
+	enum err e = limits_take(c->st, c->k->seal, &quota_guard_hour, &p->id, c->now, false, &wait);
+	return e ? e : limits_take(c->st, c->k->seal, &quota_guard_day, &p->id, c->now, false, &wait);
+}
+
+struct guard_try {
+	enum err result; /* ERR_NONE right, ERR_DENIED wrong, ERR_NOTFOUND no code lives, ERR_TOOBIG too many tries */
+	bool spent;	 /* too many for now, whatever the code */
+};
+
+static enum err guard_right(struct call *c, const struct person *p)
+{
+	c->session.guarded = true; /* and so the session that follows */
+	enum err e = limits_forget(c->st, c->k->seal, &quota_guard_hour, &p->id);
+	if (!e)
+		e = limits_forget(c->st, c->k->seal, &quota_guard_day, &p->id);
+	if (!e)
+		e = session_start(c, &p->id, SESSION_WIZARD, false);
 	if (!e)
 		e = app_prepare(c, p);
 	return e ? e : call_audit(c, "guard.right", "");
 }
 
+static enum err guard_check(struct call *c, struct person *p, void *arg)
+{
+	struct guard_try *t = arg;
+	AUTO_BUF code = BUF_INIT;
+	const char *typed = call_field(c, "code");
+	enum err e = guard_take(c, p);
+	if (e == ERR_DENIED) {
+		t->spent = true;
+		return call_audit(c, "guard.throttled", "");
+	}
+	if (e)
+		return e;
+	t->result = text_code(typed, strlen(typed), &code) || !buf_str(&code)
+			? ERR_DENIED
+			: store_code_try(c->st, &p->id, CODE_GUARD, buf_str(&code), c->now);
+	if (t->result == ERR_DENIED || t->result == ERR_TOOBIG || t->result == ERR_NOTFOUND)
+		return call_audit(c, "guard.wrong", "");
+	return t->result ? t->result : guard_right(c, p);
+}
+
 void flow_guard(struct call *c)
 {
-	enum err right = ERR_DENIED;
+	struct guard_try t = {.result = ERR_DENIED};
 	if (!c->post) {
 		guard_page(c);
 		return;
 	}
-	enum err e = call_transact(c, guard_check, &right);
+	enum err e = call_transact(c, guard_check, &t);
 	if (e) {
 		view_failure(c, e, "a mailed code");
 		return;
 	}
-	if (!right) {
+	if (!t.result) {
 		view_redirect(c, "/");
 		return;
 	}
-	view_error(c, "code",
-		   right == ERR_TOOBIG ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
-		   : right == ERR_NOTFOUND
-		       ? T(c, N_("The code has expired. Please have a new one sent."))
-		       : T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
+	view_error(
+	    c, "code",
+	    t.spent ? T(c, N_("Codes were typed wrong too often. Please wait an hour, then have a new one sent."))
+	    : t.result == ERR_TOOBIG ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
+	    : t.result == ERR_NOTFOUND
+		? T(c, N_("The code has expired. Please have a new one sent."))
+		: T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
 	guard_page(c);
 }
 
@@ -292,7 +333,7 @@ static enum err logout(struct call *c, struct person *p, void *arg)
 
 void flow_logout(struct call *c)
 {
-	enum err e = call_transact(c, logout, NULL);
+	enum err e = call_transact_any(c, logout, NULL);
 	if (e) {
 		view_failure(c, e, "the logout");
 		return;
@@ -309,8 +350,10 @@ void flow_logout_ask(struct call *c)
 
 static enum err stepped_up(struct store *st, const struct person *p, void *arg)
 {
+	struct call *c = arg;
 	(void)st;
-	return session_start(arg, &p->id, SESSION_FULL, true);
+	enum err e = proof_counts(c, p);
+	return e ? e : session_start(c, &p->id, SESSION_FULL, true);
 }
 
 /* Only pages of our own, and only those that ask for proof. */

@@ -122,7 +122,7 @@ static void email_page(struct call *c)
 
 struct email_send {
 	const char *address;
-	bool waited; /* false: the quota refused */
+	bool sent; /* false: the quota refused */
 	int64_t wait;
 };
 
@@ -147,7 +147,7 @@ static enum err email_send(struct call *c, struct person *p, void *arg)
 	e = limits_take(c->st, c->k->seal, &quota_address, &p->id, c->now, other, &es->wait);
 	if (e)
 		return e == ERR_DENIED ? ERR_NONE : e;
-	es->waited = true;
+	es->sent = true;
 	snprintf(row.address, sizeof row.address, "%s", es->address);
 	e = secret_uniform(1000000, &number);
 	if (!e)
@@ -181,7 +181,7 @@ static void send_to(struct call *c, const char *address, bool page_on_refusal)
 	enum err e = call_transact(c, email_send, &es);
 	if (e) {
 		view_failure(c, e, "a mail");
-	} else if (es.waited) {
+	} else if (es.sent) {
 		view_redirect(c, page_on_refusal ? "/first/email/sent" : "/first/email/sent?n=again");
 	} else if (!page_on_refusal || es.wait <= 60) {
 		view_redirect(c, "/first/email/sent?n=wait");
@@ -368,12 +368,13 @@ static enum err link_pair(struct call *c, const struct code *code)
 	return secret_equal(want, strlen(want), typed.data, typed.len) ? ERR_NONE : ERR_DENIED;
 }
 
-/* Who presses the button may be nobody to us (another browser): the person is the code's, not the session's. */
-static enum err link_confirm(struct call *c, struct person *unused, void *arg)
+/* Who presses the button may be nobody to us (another browser): the person is the code's, not the session's. An address
+ * that is verified already is never replaced by an older link. */
+static enum err link_confirm(struct call *c, struct person *nobody, void *arg)
 {
 	struct link_confirm *l = arg;
 	struct person p;
-	(void)unused;
+	(void)nobody;
 	enum err e = store_code_by_link(c->st, l->token, c->now, &l->code);
 	if (e == ERR_NOTFOUND || (!e && l->code.purpose != CODE_VERIFY_EMAIL)) {
 		l->result = ERR_NOTFOUND;
@@ -381,16 +382,23 @@ static enum err link_confirm(struct call *c, struct person *unused, void *arg)
 	}
 	if (e)
 		return e;
-	l->result = link_pair(c, &l->code);
-	if (l->result == ERR_INVALID || l->result == ERR_NOTFOUND)
-		return ERR_NONE;
-	if (l->result)
-		return store_code_miss(c->st, &l->code.id);
 	e = store_person_by_id(c->st, &l->code.person, &p);
-	if (!e)
-		e = store_code_consume(c->st, &l->code.id, c->now);
+	if (e && e != ERR_NOTFOUND)
+		return e;
+	if (e || p.email_verified || !attempt_usable(&p, DOOR_WEB, c->now)) {
+		l->result = ERR_NOTFOUND;
+		e = ERR_NONE;
+		goto out;
+	}
+	l->result = link_pair(c, &l->code);
+	if (l->result == ERR_DENIED)
+		e = store_code_miss(c->st, &l->code.id);
+	if (l->result)
+		goto out;
+	e = store_code_consume(c->st, &l->code.id, c->now);
 	if (!e)
 		e = email_confirmed(c, &p, l->code.address);
+out:
 	person_wipe(&p);
 	return e;
 }
@@ -398,7 +406,7 @@ static enum err link_confirm(struct call *c, struct person *unused, void *arg)
 void flow_link_confirm(struct call *c)
 {
 	struct link_confirm l = {.token = call_field(c, "token")};
-	enum err e = call_transact(c, link_confirm, &l);
+	enum err e = call_transact_any(c, link_confirm, &l);
 	if (e) {
 		view_failure(c, e, "the link");
 	} else if (l.result == ERR_NOTFOUND) {
@@ -547,15 +555,13 @@ bool password_acceptable(struct call *c, const struct person *p, struct buf *nfk
 
 static enum err password_store(struct call *c, struct person *p, void *arg)
 {
-	if (p->password[0]) /* a second tab was faster */
-		return ERR_NONE;
 	memcpy(p->password, arg, sizeof p->password);
 	p->has_initial = false;
 	secret_wipe(p->initial, sizeof p->initial);
 	enum err e = store_person_save(c->st, p);
 	if (!e)
 		e = store_session_end_all(c->st, &p->id, c->session.digest, false);
-	if (!e)
+	if (!e && !c->facts.confirmed) /* whose authenticator was imported needs no other */
 		e = app_prepare(c, p);
 	if (!e)
 		e = session_start(c, &p->id, SESSION_WIZARD, false);

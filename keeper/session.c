@@ -54,20 +54,28 @@ static bool half(const struct call *c)
 	return c->session.level == SESSION_HALF || (c->facts.confirmed && !c->session.stepped_up);
 }
 
-static enum err person_load(struct call *c)
+/* The session of the call's token as it is now; c->in tells whether it leads to somebody. */
+static enum err read_session(struct call *c)
 {
-	enum err e = store_person_by_id(c->st, &c->session.person, &c->person);
-	if (e == ERR_NOTFOUND)
-		return ERR_NONE;
-	if (e || !attempt_usable(&c->person, DOOR_WEB, c->now))
-		return e;
-	e = require_facts(c->st, c->k->conf, &c->person, &c->facts);
-	if (e)
-		return e;
-	c->unmet = require_first(&c->facts, DOOR_WEB);
-	c->half = half(c);
-	c->in = true;
-	return ERR_NONE;
+	uint8_t d[DIGEST_LEN];
+	session_clear(&c->session);
+	person_wipe(&c->person);
+	c->in = c->half = false;
+	c->unmet = NULL;
+	enum err e = session_digest(c, c->token, d);
+	if (!e)
+		e = store_session_get(c->st, d, c->now, c->k->conf->session_idle, &c->session);
+	if (!e)
+		e = store_person_by_id(c->st, &c->session.person, &c->person);
+	if (!e && attempt_usable(&c->person, DOOR_WEB, c->now)) {
+		e = require_facts(c->st, c->k->conf, &c->person, &c->facts);
+		if (e)
+			return e;
+		c->unmet = require_first(&c->facts, DOOR_WEB);
+		c->half = half(c);
+		c->in = true;
+	}
+	return e == ERR_NOTFOUND ? ERR_NONE : e;
 }
 
 static enum err touch(struct call *c)
@@ -82,28 +90,35 @@ static enum err touch(struct call *c)
 		e = store_commit(c->st);
 	if (e)
 		store_rollback(c->st);
+	if (e == ERR_NOTFOUND) { /* it ended this moment */
+		c->in = false;
+		e = ERR_NONE;
+	}
 	return e;
 }
 
 enum err session_load(struct call *c)
 {
-	uint8_t d[DIGEST_LEN];
 	const char *cookie = wire_str(c->m, "session");
 	if (!token_form(cookie)) {
 		c->token_new = true;
 		return session_token(c->token);
 	}
 	memcpy(c->token, cookie, TOKEN_TEXT + 1);
-	enum err e = session_digest(c, c->token, d);
-	if (!e)
-		e = store_session_get(c->st, d, c->now, c->k->conf->session_idle, &c->session);
-	if (e == ERR_NOTFOUND)
-		return ERR_NONE;
-	if (!e)
-		e = person_load(c);
-	if (!e && c->in)
-		e = touch(c);
-	return e;
+	enum err e = read_session(c);
+	return !e && c->in ? touch(c) : e;
+}
+
+enum err session_again(struct call *c)
+{
+	const struct id was = c->person.id;
+	const bool stranger = !c->in;
+	enum err e = read_session(c);
+	if (e)
+		return e;
+	if (stranger || (c->in && memcmp(&was, &c->person.id, sizeof was) != 0))
+		return ERR_INTERNAL;
+	return call_allowed(c) ? ERR_NONE : ERR_DENIED;
 }
 
 enum err session_end(struct call *c)
@@ -116,7 +131,6 @@ enum err session_end(struct call *c)
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up)
 {
 	struct session s = {.person = *person, .level = level, .created = c->now, .seen = c->now};
-	char token[TOKEN_TEXT + 1];
 	bool same = c->in && !memcmp(&c->person.id, person, sizeof *person);
 	s.expires = c->now + (level == SESSION_HALF ? HALF_LIFE : c->k->conf->session_max);
 	s.stepped_up = stepped_up ? c->now : same ? c->session.stepped_up : 0;
@@ -125,23 +139,31 @@ enum err session_start(struct call *c, const struct id *person, enum session_lev
 	snprintf(s.address, sizeof s.address, "%s", c->address);
 	if (same && c->session.scratch.len)
 		buf_add(&s.scratch, c->session.scratch.data, c->session.scratch.len);
+	session_settle(c, false);
 	enum err e = s.scratch.failed ? ERR_NOMEM : session_end(c);
 	if (!e)
-		e = session_token(token);
+		e = session_token(c->next.token);
 	if (!e)
-		e = session_digest(c, token, s.digest);
+		e = session_digest(c, c->next.token, s.digest);
 	if (!e)
 		e = store_session_add(c->st, &s);
-	if (!e) {
-		memcpy(c->token, token, sizeof token);
+	c->next.session = s;
+	if (e)
+		session_settle(c, false);
+	return e;
+}
+
+void session_settle(struct call *c, bool committed)
+{
+	if (committed && c->next.token[0]) {
+		memcpy(c->token, c->next.token, sizeof c->token);
 		c->token_new = true;
 		session_clear(&c->session);
-		c->session = s;
-	} else {
-		session_clear(&s);
+		c->session = c->next.session;
+		memset(&c->next.session, 0, sizeof c->next.session);
 	}
-	secret_wipe(token, sizeof token);
-	return e;
+	session_clear(&c->next.session);
+	secret_wipe(c->next.token, sizeof c->next.token);
 }
 
 bool session_stepped_up(const struct call *c)

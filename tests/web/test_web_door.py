@@ -1,0 +1,720 @@
+"""The keeper's web door over the wire, without enrolld and browser: every action in every state of a session, forged forms,
+requests that meet, and a clock that moves."""
+import csv
+import email
+import email.policy
+import pathlib
+import re
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "pam"))
+
+from conftest import BUILD, SANITIZED  # noqa: E402
+from harness import Instance, Person, Process, accepts, wait_until  # noqa: E402
+from kosmo_wire import Client  # noqa: E402
+
+import socket  # noqa: E402
+
+MAILER = BUILD / "enroll/kosmo-mailer"
+NEW = "mikan to densha 27"
+
+# The keeper's wall clock: $CLOCK_FILE holds seconds to add, and a time to stand still at (0: it runs).
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	static int (*real)(clockid_t, struct timespec *);
+	static volatile long long *offset;
+	if (!real) {
+		int fd = open(getenv("CLOCK_FILE"), O_RDONLY);
+		offset = mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
+		close(fd);
+		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+	}
+	int r = real(id, ts);
+	if (!r && id == CLOCK_REALTIME && offset != MAP_FAILED)
+		ts->tv_sec = offset[1] ? offset[1] : ts->tv_sec + offset[0];
+	return r;
+}
+"""
+
+
+class Member(Person):
+    """From the letter: an initial password and nothing else."""
+
+    def __init__(self, login, role="member"):
+        super().__init__(login, role, password=False, seed=False)
+
+
+class Door(Instance):
+    def __init__(self, folder, people):
+        super().__init__(folder, people)
+        self.url = re.search(r"^url *= *(\S+)", self.conf.read_text(), re.M).group(1)
+        self.web, self.mailer, self.seen = self.dir / "run/web.sock", None, set()
+        self.clock = self.dir / "clock"
+        source, self.shim = self.dir / "shim.c", self.dir / "shim.so"
+        source.write_text(SHIM)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.shim, source, "-ldl"], check=True)
+        self.move_clock(0)
+
+    def move_clock(self, seconds, still=False):
+        self.offset = seconds
+        fixed = int(self.now()) if still else 0
+        data = struct.pack("=qq", seconds, fixed)
+        if self.clock.exists():
+            with open(self.clock, "r+b") as f:
+                f.write(data)
+        else:
+            self.clock.write_bytes(data)
+            self.clock.chmod(0o644)
+
+    def now(self):
+        return time.time() + self.offset
+
+    def start(self, env=None):
+        self.mailer = Process([MAILER, "-c", self.conf], self.dir / "mailer.log")
+        env = {"LD_PRELOAD": str(self.shim), "CLOCK_FILE": str(self.clock), **(env or {})}
+        if SANITIZED:
+            env["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+        super().start(env)
+        wait_until(lambda: accepts(socket.AF_UNIX, str(self.web)), 10, "web.sock")
+
+    def stop(self):
+        if self.mailer is not None:
+            self.mailer.end()
+            self.mailer = None
+        return super().stop()
+
+    def rows(self, sql, *args):
+        db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)
+        try:
+            return db.execute(sql, args).fetchall()
+        finally:
+            db.close()
+
+    def settled(self):
+        wait_until(lambda: self.rows("SELECT count(*) FROM outbox WHERE state = 1") == [(0,)], 15, "the outbox")
+
+    def snapshot(self):
+        """All that is stored, but for when a session was last seen."""
+        self.settled()
+        db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)
+        try:
+            db.execute("BEGIN")
+            tables = [t for t, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            found = {}
+            for t in tables:
+                names = [r[1] for r in db.execute(f"PRAGMA table_info({t})") if (t, r[1]) != ("session", "seen")]
+                found[t] = sorted(map(repr, db.execute(f"SELECT {', '.join(names)} FROM {t}")))
+            return found
+        finally:
+            db.close()
+
+    def mail(self, to, seconds=15):
+        """(code, link token) of the next mail to this login."""
+        found = []
+
+        def look():
+            for p in sorted((self.dir / "mail/new").iterdir(), key=lambda p: p.stat().st_mtime_ns):
+                m = email.message_from_bytes(p.read_bytes(), policy=email.policy.default)
+                if p.name not in self.seen and m["To"].addresses[0].addr_spec == f"{to}@example.jp":
+                    self.seen.add(p.name)
+                    found.append(m.get_content())
+                    return True
+            return False
+
+        wait_until(look, seconds, f"a mail to {to}")
+        code = re.search(r"^\s+(\d{6})\s*$", found[0], re.M)
+        link = re.search(r"/mail/(\S+)", found[0])
+        return code and code.group(1), link and link.group(1)
+
+
+class Visitor:
+    """A browser: one cookie, the last page's CSRF token."""
+
+    def __init__(self, door, person=None):
+        self.door, self.person = door, person
+        self.cookie, self.csrf, self.pair = None, None, None
+        self.client = Client(door.web)
+
+    def raw(self, action, verb, /, csrf=None, origin=None, cookie=None, **fields):
+        kind, view = self.client.ask("web", {
+            "action": action, "method": verb, "session": cookie, "csrf": csrf, "origin": origin, "addr": "192.0.2.7",
+            "agent": "test", "lang": "en", "secure": "0", **{f"f.{k.rstrip('_')}": v for k, v in fields.items()}})
+        assert kind == "view"
+        return view
+
+    def take(self, view):
+        if "cookie.session" in view:
+            self.cookie = view["cookie.session"]
+        self.csrf = view.get("v.csrf", self.csrf)
+        return view
+
+    def get(self, action, /, **fields):
+        return self.take(self.raw(action, "GET", cookie=self.cookie, **fields))
+
+    def post(self, action, /, **fields):
+        if self.csrf is None:
+            self.get("login")
+        return self.take(self.raw(action, "POST", csrf=self.csrf, origin=self.door.url, cookie=self.cookie, **fields))
+
+    def page(self):
+        """Where home leads."""
+        return self.get("home")["redirect"]
+
+    def copy(self):
+        other = Visitor(self.door, self.person)
+        other.cookie, other.csrf = self.cookie, self.csrf
+        return other
+
+    # ---- ways to states ----
+
+    def log_in(self, password=None):
+        p = self.person
+        password = password or p.password or self.door.initial(p.login)
+        view = self.post("login", login=p.login, password=password)
+        assert "redirect" in view, view
+        return self
+
+    def code(self):
+        """A code that was not used yet; it moves the clock rather than wait."""
+        last = getattr(self.person, "last_step", 0)
+        self.door.move_clock(self.door.offset + max(0, 30 * (last + 1) - int(self.door.now())))
+        self.person.last_step = int(self.door.now()) // 30
+        return self.person.code(at=self.door.now())
+
+    def factor(self):
+        assert self.post("code", code=self.code())["redirect"] == "/"
+        return self
+
+    def birth(self):
+        assert self.post("birth", birth_date="1980-01-01")["redirect"] == "/"
+        return self
+
+    def terms(self):
+        assert self.post("terms", agree="1")["redirect"] == "/"
+        return self
+
+    def email(self):
+        assert self.post("email", email=f"{self.person.login}@example.jp")["redirect"] == "/first/email/sent"
+        self.pair = self.get("email.sent")["v.pair"]
+        return self
+
+    def verify(self):
+        code, self.token = self.door.mail(self.person.login)
+        assert self.post("email.code", code=code)["redirect"] == "/"
+        return self
+
+    def method(self):
+        assert self.post("method", method="app")["redirect"] == "/"
+        return self
+
+    def own_password(self):
+        assert self.post("own-password", new=NEW, again=NEW)["redirect"] == "/first/done"
+        self.person.password = NEW
+        return self
+
+    def register(self):
+        import base64
+        key = self.get("app")["v.key"].replace(" ", "")
+        self.person.secret = base64.b32decode(key + "=" * (-len(key) % 8))
+        assert self.post("app", code=self.code(), name="phone")["redirect"] == "/"
+        return self
+
+    def saved(self):
+        assert self.post("recovery", saved="1")["redirect"] == "/"
+        return self
+
+    def unproven(self):
+        self.door.move_clock(self.door.offset + 601)
+        return self
+
+    def authenticator(self):
+        view = self.get("account")
+        return view["v.authenticators.0.id"]
+
+
+@pytest.fixture(scope="module")
+def door():
+    folder = tempfile.mkdtemp(prefix="kosmo-")
+    people = [Member(f"m{i:03d}") for i in range(60)] + [Person(f"s{i:03d}") for i in range(30)]
+    d = Door(folder, people)
+    d.members = iter([p for p in people if isinstance(p, Member)])
+    d.staff = iter([p for p in people if not isinstance(p, Member)])
+    d.start()
+    yield d
+    d.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def member(door):
+    return Visitor(door, next(door.members))
+
+
+def staff(door):
+    return Visitor(door, next(door.staff))
+
+
+def guarded(door):
+    """An unfinished enrolment, its address verified, in a new session."""
+    v = member(door).log_in().birth().terms().email().verify()
+    v = Visitor(door, v.person).log_in()
+    assert v.page() == "/login/mail"
+    return v
+
+
+def full(door):
+    return staff(door).log_in().factor().birth().terms().email().verify()
+
+
+# How each state is reached, where home leads in it, and what may be called in it besides what anybody may.
+STATES = {
+    "visitor": (lambda d: Visitor(d, next(d.members)), "/login", {"login"}),
+    "factor due": (lambda d: staff(d).log_in(), "/login/code", {"login", "code"}),
+    "guard due": (guarded, "/login/mail", {"login", "guard", "guard.again"}),
+    "birth": (lambda d: member(d).log_in(), "/first/birth-date", {"birth", "recovery"}),
+    "terms": (lambda d: member(d).log_in().birth(), "/first/terms", {"terms", "recovery"}),
+    "email": (lambda d: member(d).log_in().birth().terms(), "/first/email",
+              {"email", "email.sent", "email.code", "email.again", "recovery"}),
+    "email sent": (lambda d: member(d).log_in().birth().terms().email(), "/first/email",
+                   {"email", "email.sent", "email.code", "email.again", "recovery"}),
+    "method": (lambda d: member(d).log_in().birth().terms().email().verify(), "/first/method", {"method", "recovery"}),
+    "password": (lambda d: member(d).log_in().birth().terms().email().verify().method(), "/first/password",
+                 {"own-password", "recovery"}),
+    "app": (lambda d: member(d).log_in().birth().terms().email().verify().method().own_password(), "/app",
+            {"done", "app", "app.qr", "recovery"}),
+    "codes shown": (lambda d: member(d).log_in().birth().terms().email().verify().method().own_password().register(),
+                    "/recovery", {"app", "app.qr", "app.cancel", "recovery", "recovery.new", "account", "rename", "remove",
+                                  "password", "confirm"}),
+    "wizard after a factor": (lambda d: staff(d).log_in().factor(), "/first/birth-date", {"birth", "recovery"}),
+    "in": (full, "/account", {"app", "app.qr", "app.cancel", "recovery", "recovery.new", "account", "rename", "remove",
+                              "password", "confirm"}),
+    "in, proof too old": (lambda d: full(d).unproven(), "/account",
+                          {"app.cancel", "recovery", "account", "rename", "password", "confirm"}),
+}
+ANYBODY = {"home", "logout", "logout.ask", "email.state", "link", "link.confirm"}
+# The methods of each action, and a form that would do something where it is due.
+ACTIONS = {
+    "home": ("GET", {}), "login": ("GET POST", None), "logout": ("POST", {}), "logout.ask": ("GET", {}),
+    "code": ("GET POST", None), "guard": ("GET POST", None), "guard.again": ("POST", {}),
+    "birth": ("GET POST", {"birth_date": "1980-01-01"}), "terms": ("GET POST", {"agree": "1"}),
+    "email": ("GET POST", {"email": "x@example.jp"}), "email.sent": ("GET", {}), "email.code": ("POST", {"code": "123456"}),
+    "email.again": ("POST", {}), "email.state": ("GET", {}), "method": ("GET POST", {"method": "app"}),
+    "own-password": ("GET POST", {"new": "sakura no ki 31", "again": "sakura no ki 31"}),
+    "done": ("GET POST", {"next": "logout"}), "link": ("GET", {"token": "x"}), "link.confirm": ("POST", None),
+    "app": ("GET POST", {"start": "1"}), "app.qr": ("GET", {}), "app.cancel": ("POST", {}),
+    "recovery": ("GET POST", {"saved": "1"}), "recovery.new": ("POST", {}), "account": ("GET", {}),
+    "rename": ("GET POST", {"name": "other"}), "remove": ("GET POST", {"confirm": "1"}),
+    "password": ("GET POST", None), "confirm": ("GET POST", None),
+}
+
+
+def form(v, action, state):
+    p = v.person
+    if action in ("rename", "remove"):
+        ids = v.door.rows("SELECT a.id FROM authenticator a JOIN person p ON p.id = a.person WHERE p.login = ?", p.login)
+        return {"id": ids[0][0].hex() if ids else "0" * 32, **ACTIONS[action][1]}
+    if action == "login":
+        return {"login": p.login, "password": p.password or v.door.initial(p.login)}
+    if action in ("code", "confirm"):
+        return {"code": p.code(at=v.door.now()) if p.secret else "123456"}
+    if action == "guard":
+        return {"code": v.mailed}
+    if action == "link.confirm":
+        return {"token": v.mailed_token, "pair": v.pair or "10"}
+    if action == "password":
+        return {"current": p.password or "x", "new": "sakura no ki 31", "again": "sakura no ki 31"}
+    return ACTIONS[action][1]
+
+
+def reached(door, state):
+    make, home, allowed = STATES[state]
+    v = make(door)
+    assert v.page() == home, v.page()
+    v.mailed, v.mailed_token = "123456", "x" * 43
+    if state in ("guard due", "email sent"):
+        code, token = door.mail(v.person.login)
+        v.mailed, v.mailed_token = code, token or v.mailed_token
+    return v, home, allowed | ANYBODY
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_not_due_changes_nothing_and_leads_on(door, state):
+    v, home, allowed = reached(door, state)
+    before = door.snapshot()
+    for action, (methods, _) in ACTIONS.items():
+        for method in methods.split():
+            if action in allowed:
+                continue
+            fields = form(v, action, state)
+            view = v.get(action, **fields) if method == "GET" else v.post(action, **fields)
+            to = view.get("redirect")
+            assert to == home or state == "in, proof too old" and to.startswith("/account/confirm?next=/"), (action, view)
+    assert door.snapshot() == before
+    assert v.page() == home
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_looking_changes_nothing(door, state):
+    v, home, allowed = reached(door, state)
+    before = door.snapshot()
+    for action in sorted(allowed):
+        for _ in range(2):
+            v.get(action, **(form(v, action, state) or {}))
+    assert door.snapshot() == before
+    assert v.page() == home
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_forged_forms_change_nothing(door, state):
+    v, home, allowed = reached(door, state)
+    stranger = Visitor(door)
+    stranger.get("login")
+    url = door.url
+    v.get("login")
+    forged = [dict(csrf=None, origin=url), dict(csrf="", origin=url), dict(csrf="x", origin=url),
+              dict(csrf=v.csrf[:-1], origin=url), dict(csrf=v.csrf + "A", origin=url), dict(csrf=stranger.csrf, origin=url),
+              dict(csrf=v.csrf, origin=None), dict(csrf=v.csrf, origin="null"), dict(csrf=v.csrf, origin="http://evil.example"),
+              dict(csrf=v.csrf, origin=url + "/"), dict(csrf=v.csrf, origin=url + "0"), dict(csrf=v.csrf, origin="")]
+    before = door.snapshot()
+    for action in sorted(allowed):
+        if "POST" not in ACTIONS[action][0]:
+            continue
+        for f in forged:
+            view = v.raw(action, "POST", cookie=v.cookie, **f, **form(v, action, state))
+            refused = view.get("status") == "403" if f["origin"] != url else "n=expired" in view.get("redirect", "")
+            assert refused, (action, f, view)
+            assert "cookie.session" not in view, (action, f, view)
+    assert door.snapshot() == before
+    assert v.page() == home
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "x" * 42, "x" * 43, "x" * 44, "é" * 20, "-" * 43, "x" * 43 + "=", "a" * 5000])
+def test_a_cookie_of_nobody_is_nobody(door, cookie):
+    v = Visitor(door)
+    before = door.snapshot()
+    for action, (methods, _) in ACTIONS.items():
+        if action in ANYBODY or action == "login":
+            continue
+        assert v.raw(action, "GET", cookie=cookie)["redirect"] == "/login"
+    assert door.snapshot() == before
+
+
+def test_unknown_actions_and_odd_messages_are_refused(door):
+    v = Visitor(door)
+    before = door.snapshot()
+    for action in ("", "Login", "login ", "../login", "x" * 1000):
+        assert v.raw(action, "POST", csrf="x", origin=door.url)["status"] == "500"
+    kind, view = v.client.ask("begin", {"phase": "auth", "service": "x", "user": "m000"})
+    assert (kind, view["status"]) == ("view", "500")
+    for login in ("m000\0", "m000" + "\0" * 3):  # a NUL is no text
+        v.get("login")
+        assert "e.login" in v.post("login", login=login.encode(), password="x")
+    big = v.post("login", login="<" * 90000, password="x")
+    assert big.get("page") in ("login", "error")
+    assert {k: n for k, n in door.snapshot().items() if k not in ("audit", "counter")} == \
+        {k: n for k, n in before.items() if k not in ("audit", "counter")}
+
+
+# ---- sessions ----
+
+
+def test_each_login_and_proof_gives_a_new_token_and_ends_the_old_one(door):
+    v = staff(door)
+    v.get("login")
+    tokens = [v.cookie]
+    for step in (v.log_in, v.factor):
+        step()
+        assert v.cookie not in tokens
+        old = v.copy()
+        old.cookie = tokens[-1]
+        assert old.get("account").get("redirect") == "/login"
+        tokens.append(v.cookie)
+    v.birth().terms().email().verify().unproven()
+    assert v.post("confirm", code=v.code(), next="/app")["redirect"] == "/app"
+    old = v.copy()
+    old.cookie = tokens[-1]
+    assert old.page() == "/login"
+    assert v.page() == "/account"
+    v.post("logout")
+    assert v.page() == "/login"
+
+
+def test_sessions_end_by_idleness_and_by_age(door):
+    v = full(door)
+    start = door.offset
+    door.move_clock(start + 29 * 60)
+    assert v.page() == "/account"
+    door.move_clock(start + 29 * 60 + 31 * 60)
+    assert v.page() == "/login"
+    v = full(door)
+    for _ in range(20):
+        door.move_clock(door.offset + 29 * 60)
+        assert v.page() == "/account"
+    door.move_clock(door.offset + 29 * 60)
+    assert v.page() == "/login"
+
+
+def test_the_disabled_are_out_at_once(door):
+    v = full(door)
+    door.ctl("user", "disable", v.person.login)
+    assert v.page() == "/login"
+    door.ctl("user", "enable", v.person.login)
+    assert v.page() == "/login"
+
+
+def test_a_changed_password_ends_other_sessions_and_half_logins(door):
+    v = full(door)
+    half = Visitor(door, v.person).log_in()
+    other = Visitor(door, v.person).log_in().factor()
+    assert v.post("password", current=v.person.password, new=NEW, again=NEW)["redirect"] == "/account?n=password"
+    assert v.page() == "/account"
+    assert half.page() == "/login"
+    assert other.page() == "/login"
+
+
+def test_no_page_before_the_factor_tells_whose_it_is(door):
+    v = staff(door).log_in()
+    for action in ("code", "login", "logout.ask"):
+        view = v.get(action)
+        assert "v.person_name" not in view and "v.signed_in" not in view, view
+
+
+# ---- the same words for everybody ----
+
+
+def test_wrong_logins_look_alike(door):
+    known, initial = next(door.staff), next(door.members)
+    gone = next(door.staff)
+    door.ctl("user", "disable", gone.login)
+
+    door.move_clock(door.offset, still=True)
+
+    def answer(login, password):
+        v = Visitor(door)
+        v.get("login")
+        before = {t: len(r) for t, r in door.snapshot().items()}
+        view = v.post("login", login=login, password=password)
+        after = {t: len(r) for t, r in door.snapshot().items()}
+        view = {k: n for k, n in view.items() if k not in ("v.csrf", "v.login", "cookie.session")}
+        return view, {t: after[t] - before[t] for t in after}
+
+    answers = [answer(known.login, "wrong"), answer(initial.login, "wrong"), answer(gone.login, gone.password),
+               answer("nobody-at-all", "wrong"), answer("x" * 500, "wrong"), answer("?" * 20, "wrong")]
+    assert all(a == answers[0] for a in answers), answers
+    assert answers[0][1]["audit"] == 1 and answers[0][1]["session"] == 0
+    # and before their time is over
+    again = [answer(known.login, known.password), answer(initial.login, "wrong"), answer("nobody-at-all", "wrong")]
+    assert [a[0] for a in again] == [answers[0][0]] * 3
+    assert again[0][1] == again[1][1] == again[2][1]
+    door.move_clock(door.offset)
+
+
+def test_a_name_that_is_too_long_is_nobody(door):
+    long = "z" * 64
+    door.ctl("user", "add", "--name", "Long", "--birth-date", "1980-01-01", "--passwords", door.dir / "long.csv", long)
+    password = list(csv.reader(open(door.dir / "long.csv", encoding="utf-8-sig")))[-1][-1]
+    v = Visitor(door)
+    assert "e.form" in v.post("login", login=long + "z", password=password)
+    assert "redirect" in v.post("login", login=long, password=password)
+
+
+# ---- the mailed link ----
+
+
+def test_the_link_elsewhere_wants_the_pair_number_and_five_wrong_ones_end_it(door):
+    v = member(door).log_in().birth().terms().email()
+    code, token = door.mail(v.person.login)
+    other = Visitor(door)
+    assert other.get("link", token=token)["v.need_pair"] == "1"
+    assert "e.pair" in other.post("link.confirm", token=token)
+    wrong = "10" if v.pair != "10" else "11"
+    for _ in range(5):
+        assert "e.pair" in other.post("link.confirm", token=token, pair=wrong)
+    assert other.post("link.confirm", token=token, pair=v.pair)["page"] == "link-bad"
+    assert "e.code" in v.post("email.code", code=code)  # one count for both
+    assert v.page() == "/first/email"
+
+
+def test_the_link_with_the_number_confirms_once(door):
+    v = member(door).log_in().birth().terms().email()
+    _, token = door.mail(v.person.login)
+    other = Visitor(door)
+    other.get("link", token=token)
+    assert other.post("link.confirm", token=token, pair=v.pair)["page"] == "link-done"
+    assert other.page() == "/login"  # it confirms an address, nobody is in by it
+    assert other.post("link.confirm", token=token, pair=v.pair)["page"] == "link-bad"
+    assert v.page() == "/first/method"
+
+
+def test_a_link_of_before_the_admin_stepped_in_is_dead(door):
+    v = member(door).log_in().birth().terms().email()
+    _, token = door.mail(v.person.login)
+    door.ctl("user", "reissue", "--passwords", door.dir / f"{v.person.login}.csv", v.person.login)
+    other = Visitor(door)
+    other.get("link", token=token)
+    assert other.post("link.confirm", token=token, pair=v.pair)["page"] == "link-bad"
+    v = member(door).log_in().birth().terms().email()
+    _, token = door.mail(v.person.login)
+    door.ctl("user", "set", "--email", "right@example.jp", v.person.login)
+    assert v.post("link.confirm", token=token)["page"] == "link-bad"
+
+
+def test_the_link_of_a_disabled_person_confirms_nothing(door):
+    v = member(door).log_in().birth().terms().email()
+    _, token = door.mail(v.person.login)
+    door.ctl("user", "disable", v.person.login)
+    other = Visitor(door)
+    other.get("link", token=token)
+    before = door.snapshot()
+    assert other.post("link.confirm", token=token, pair=v.pair)["page"] == "link-bad"
+    assert door.snapshot() == before
+
+
+def test_the_guard_bears_five_wrong_codes_an_hour(door):
+    v = guarded(door)
+    code, _ = door.mail(v.person.login)
+    for _ in range(4):
+        assert "e.code" in v.post("guard", code="000000" if code != "000000" else "111111")
+    assert v.post("guard", code=code)["redirect"] == "/"  # success clears
+    v = Visitor(door, v.person)
+    door.move_clock(door.offset + 61)
+    v.log_in()
+    code, _ = door.mail(v.person.login)
+    for _ in range(5):
+        assert "e.code" in v.post("guard", code="000000" if code != "000000" else "111111")
+    door.move_clock(door.offset + 61)
+    assert v.post("guard.again")["redirect"] == "/login/mail?n=again"
+    code, _ = door.mail(v.person.login)
+    assert "hour" in v.post("guard", code=code)["e.code"]  # a new code gives no new tries
+    door.move_clock(door.offset + 3600)
+    v = Visitor(door, v.person).log_in()
+    code, _ = door.mail(v.person.login)
+    assert v.post("guard", code=code)["redirect"] == "/"
+
+
+# ---- two requests at once ----
+
+
+def together(*calls):
+    """The answers of several calls begun at the same moment."""
+    gate, answers = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def one(i):
+        gate.wait()
+        answers[i] = calls[i]()
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(calls))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return answers
+
+
+def test_one_code_is_one_login_however_many_try(door):
+    p = next(door.staff)
+    for _ in range(5):
+        tabs = [Visitor(door, p).log_in() for _ in range(4)]
+        code = tabs[0].code()
+        views = together(*[lambda t=t: t.post("code", code=code) for t in tabs])
+        assert sum(v.get("redirect") == "/" for v in views) == 1, views
+        door.move_clock(door.offset + 10)
+
+
+def test_two_own_passwords_at_once_leave_one_and_one_session(door):
+    v = member(door).log_in().birth().terms().email().verify().method()
+    tabs = [v.copy() for _ in range(4)]
+    words = [f"mikan to densha {i}{i}" for i in range(4)]
+    views = together(*[lambda t=t, w=w: t.post("own-password", new=w, again=w) for t, w in zip(tabs, words)])
+    won = [i for i, view in enumerate(views) if view.get("redirect") == "/first/done"]
+    assert len(won) == 1, views
+    assert [t.page() for t in tabs] == ["/app" if i in won else "/login" for i in range(4)]
+    v.person.password = words[won[0]]
+    assert Visitor(door, v.person).log_in().page() == "/login/mail"
+
+
+def test_two_registrations_at_once_are_one(door):
+    v = member(door).log_in().birth().terms().email().verify().method().own_password()
+    import base64
+    key = v.get("app")["v.key"].replace(" ", "")
+    v.person.secret = base64.b32decode(key + "=" * (-len(key) % 8))
+    code = v.code()
+    tabs = [v.copy() for _ in range(3)]
+    views = together(*[lambda t=t: t.post("app", code=code, name="phone") for t in tabs])
+    assert sum(view.get("redirect") == "/" for view in views) == 1, views
+    assert sorted(t.page() for t in tabs) == ["/login", "/login", "/recovery"]
+    sql = "SELECT confirmed FROM authenticator a JOIN person p ON p.id = a.person WHERE p.login = ?"
+    assert door.rows(sql, v.person.login) == [(1,)]
+
+
+def test_an_old_password_does_not_outlive_its_change(door):
+    """Logins and changes that were under way with the old password when it was changed are not in afterwards."""
+    v = full(door)
+    p, old = v.person, v.person.password
+    for n in range(6):
+        thief = Visitor(door, p).log_in(old).factor()
+        tabs = [v.copy(), thief] + [Visitor(door, p) for _ in range(3)]
+        for t in tabs[2:]:
+            t.get("login")
+        new = [f"mikan to densha {n}{c}" for c in "ab"]
+        views = together(lambda: tabs[0].post("password", current=old, new=new[0], again=new[0]),
+                         lambda: tabs[1].post("password", current=old, new=new[1], again=new[1]),
+                         *[lambda t=t: t.post("login", login=p.login, password=old) for t in tabs[2:]])
+        won = [i for i in (0, 1) if views[i].get("redirect") == "/account?n=password"]
+        assert len(won) == 1, views
+        assert [t.page() for t in tabs] == ["/account" if i in won else "/login" for i in range(len(tabs))]
+        v, old = tabs[won[0]], new[won[0]]
+        door.move_clock(door.offset + 10)
+
+
+# ---- the clock ----
+
+
+def test_a_clock_that_was_wrong_locks_nobody_out(door):
+    p = next(door.staff)
+    at = door.offset
+    door.move_clock(at + 400 * 86400)
+    v = Visitor(door, p)
+    for _ in range(4):
+        assert "e.form" in v.post("login", login=p.login, password="wrong")
+        door.move_clock(door.offset + 4)
+    door.move_clock(at)
+    v = Visitor(door, p)
+    v.post("login", login=p.login, password=p.password)  # may still be too early
+    door.move_clock(at + 15)
+    assert v.post("login", login=p.login, password=p.password).get("redirect") == "/"
+
+
+# ---- the outbox ----
+
+
+def test_a_mail_that_cannot_be_read_stops_no_other(door):
+    v = member(door).log_in().birth().terms()
+    door.mailer.end()
+    v.email()
+    db = sqlite3.connect(door.dir / "kosmo.db", timeout=10)
+    db.execute("UPDATE outbox SET body = zeroblob(200) WHERE state = 1")
+    db.commit()
+    db.close()
+    door.mailer = Process([MAILER, "-c", door.conf], door.dir / "mailer.log")
+    other = member(door).log_in().birth().terms().email()
+    door.mail(other.person.login, 30)
+    door.settled()
+    assert "could not be delivered" in v.get("email.sent")["v.mail_state"]
