@@ -38,17 +38,17 @@ enum err limits_for_unknown(const struct seal *s, const char *login, enum factor
 	return key_make(s, "bucket", &bucket, sizeof bucket, kind, ret->key);
 }
 
+/* Never longer than the last wait: while one counter serves everybody who types a name, a longer one would let any
+ * stranger lock its owner out. */
 int64_t limits_wait(int64_t failures)
 {
 	static const struct {
 		int64_t under, wait;
-	} table[] = {{3, 1}, {9, 3}, {25, 5}, {100, 10}};
-	if (failures <= 0)
-		return 0;
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (failures < table[i].under)
-			return table[i].wait;
-	return 86400;
+	} table[] = {{1, 0}, {3, 1}, {9, 3}, {25, 5}, {INT64_MAX, 10}};
+	size_t i = 0;
+	while (failures >= table[i].under)
+		i++;
+	return table[i].wait;
 }
 
 enum err limits_count(struct store *st, struct limit *l, int64_t now)

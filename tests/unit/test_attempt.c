@@ -304,6 +304,15 @@ static void waits_are_not_before_times(void **state)
 	assert_true(password(w, &a, "right horse", now + 1));
 }
 
+static void waits_grow_to_ten_seconds(void **state)
+{
+	static const int64_t failures[] = {0, 1, 2, 3, 8, 9, 24, 25, 99, 100, 1000000};
+	static const int64_t waits[] = {0, 1, 1, 3, 3, 5, 5, 10, 10, 10, 10};
+	(void)state;
+	for (size_t i = 0; i < COUNT(failures); i++)
+		assert_int_equal(limits_wait(failures[i]), waits[i]);
+}
+
 static void unknown_names_wait_alike(void **state)
 {
 	struct world *w = *state;
@@ -480,6 +489,7 @@ int main(void)
 	    T(strangers_and_members_are_nobody_at_the_terminal),
 	    T(the_disabled_and_expired_are_denied),
 	    T(waits_are_not_before_times),
+	    cmocka_unit_test(waits_grow_to_ten_seconds),
 	    T(unknown_names_wait_alike),
 	    T(a_wrong_code_waits_and_a_replay_counts),
 	    T(recovery_codes_work_once_and_need_an_authenticator),
