@@ -158,7 +158,7 @@ static void link_connect(struct link *l)
 {
 	enum err r;
 	size_t n = 0;
-	int fd = -1;
+	int fd = -1, error;
 
 	/* A Unix socket connects at once or not at all; the deadline is for a full backlog. */
 	r = wire_connect(l->path, clock_mono_ms() + LINK_RETRY_MS, &fd);
@@ -166,6 +166,7 @@ static void link_connect(struct link *l)
 		close(fd);
 		r = ERR_IO;
 	}
+	error = errno;
 	pthread_mutex_lock(&l->lock);
 	if (r == ERR_NONE) {
 		l->fd = fd;
@@ -173,7 +174,8 @@ static void link_connect(struct link *l)
 		link_flush(l);
 	} else {
 		if (!l->told)
-			log_error("no keeper at %s: start kosmo-keeper; until then pages answer 503", l->path);
+			log_error("no keeper at %s (%s): start kosmo-keeper; until then pages answer 503", l->path,
+				  r == ERR_IO ? strerror(error) : err_text(r));
 		l->told = true;
 		n = link_take(l, LINK_ALL);
 		buf_wipe(&l->out);
