@@ -5,6 +5,7 @@
 #include "ctl/json.h"
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,31 @@ static bool config_file(const char *option, const char *path)
 	return false;
 }
 
+/* The mailer reads it: as the owner of state_dir or, where that is kosmo, as kosmo-mail. */
+static bool config_password(const char *path, const char *state_dir)
+{
+	static const char option[] = "mail.smtp_password_file";
+	struct stat st, state;
+	if (stat(path, &st) < 0 || stat(state_dir, &state) < 0) {
+		ctl_say("%s: %s: %s", option, path, strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode) || (st.st_mode & 0137)) {
+		ctl_say("%s: %s: it must be a file of mode 0600 or 0640", option, path);
+		return false;
+	}
+	const struct passwd *pw = getpwuid(state.st_uid);
+	if (pw && strcmp(pw->pw_name, "kosmo") == 0)
+		pw = getpwnam("kosmo-mail");
+	uid_t uid = pw ? pw->pw_uid : state.st_uid;
+	gid_t gid = pw ? pw->pw_gid : state.st_gid;
+	if (uid == 0 || (st.st_uid == uid ? st.st_mode & S_IRUSR : st.st_gid == gid && (st.st_mode & S_IRGRP)))
+		return true;
+	ctl_say("%s: %s: the mailer's user %s cannot read it; chown it to that user", option, path,
+		pw ? pw->pw_name : "(the owner of state_dir)");
+	return false;
+}
+
 static bool config_terms(const struct conf *c)
 {
 	static const char *const lang[] = {"ja", "en"};
@@ -78,7 +104,7 @@ static bool config_mail(const struct conf *c)
 		return config_folder("mail.maildir", c->mail_maildir);
 	}
 	if (c->mail_smtp_password_file[0])
-		ok &= config_file("mail.smtp_password_file", c->mail_smtp_password_file);
+		ok &= config_password(c->mail_smtp_password_file, c->state_dir);
 	if (c->mail_smtp_ca_file[0])
 		ok &= config_file("mail.smtp_ca_file", c->mail_smtp_ca_file);
 	if (!c->mail_from[0]) {

@@ -56,6 +56,19 @@ def test_no_empty_file_is_left_in_roots_folder(theirs):
     assert theirs.passwords.read_bytes() == kept
 
 
+def test_config_check_looks_at_the_relays_password_with_the_mailers_eyes(theirs):
+    secret = theirs.work / "relay-password"
+    secret.write_text("x\n")
+    (theirs.dir / "kosmo.conf.d/x.conf").write_text(
+        f"[mail]\ntransport = smtp\nfrom = a@example.jp\nsmtp_user = u\nsmtp_password_file = {secret}\n")
+    for owner, mode, why in [(0, 0o600, "cannot read it"), (NOBODY, 0o644, "mode 0600 or 0640"), (NOBODY, 0o200, "cannot read it"),
+                             (NOBODY, 0o600, ""), (0, 0o640, "")]:
+        os.chown(secret, owner, NOBODY)
+        secret.chmod(mode)
+        said = theirs("config", "check")
+        assert said.exit == (FAILED if why else OK) and why in said.err, (owner, oct(mode), said)
+
+
 def test_strangers_are_refused(theirs):
     p = subprocess.run([KOSMOCTL, "-c", theirs.conf, "user", "list"], user=NOBODY - 1, group=NOBODY - 1, extra_groups=[],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/")
