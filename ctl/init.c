@@ -215,9 +215,17 @@ static enum ctl_exit init_store(struct ctl *c)
 	    (size_t)snprintf(db, sizeof db, "%s/kosmo.db", c->conf->state_dir) >= sizeof db)
 		return ctl_failed(ERR_TOOBIG, c->conf->state_dir, NULL);
 	enum err e = daemon_become_owner(c->conf->state_dir, &m);
+	bool has_key = access(key, F_OK) == 0, has_db = access(db, F_OK) == 0;
 	/* A database without its key is worth nothing: say so before a new key stands beside an old database. */
-	if (!e && access(db, F_OK) == 0)
+	if (!e && has_db && has_key)
 		e = err_set(&m, ERR_EXISTS, "%s exists already", db);
+	else if (!e && has_db)
+		e = err_set(&m, ERR_EXISTS, "%s exists already, without its key: restore %s from the backup", db, key);
+	else if (!e && has_key)
+		e = err_set(&m, ERR_EXISTS,
+			    "%s exists already, without its database: restore %s from the backup, or move the key away "
+			    "to begin anew",
+			    key, db);
 	if (!e) {
 		e = seal_key_create(key, &m);
 		made = !e;

@@ -297,7 +297,10 @@ static enum err key_file_open(const char *path, int *ret, struct errmsg *m)
 	enum err r = ERR_NONE;
 
 	if (fd < 0 && errno == ENOENT)
-		return err_set(m, ERR_NOTFOUND, "%s: no such key file; kosmoctl init makes one", path);
+		return err_set(
+		    m, ERR_NOTFOUND,
+		    "%s: no such key file; restore it from the backup (of a new instance kosmoctl init makes it)",
+		    path);
 	if (fd < 0 && errno == ELOOP)
 		return err_set(m, ERR_DENIED, "%s: the key file must not be a symbolic link", path);
 	if (fd < 0)

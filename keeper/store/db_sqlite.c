@@ -390,7 +390,12 @@ static enum err sq_open(const char *where, struct db **ret, struct errmsg *m)
 	if (e != ERR_NONE)
 		return e;
 	if (lstat(path, &sb) != 0)
-		return err_set(m, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "%s: %s", path, strerror(errno));
+		return errno == ENOENT
+			   ? err_set(m, ERR_NOTFOUND,
+				     "%s: no such database; restore it from the backup (of a new instance kosmoctl "
+				     "init makes it)",
+				     path)
+			   : err_set(m, ERR_IO, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(sb.st_mode))
 		return err_set(m, ERR_DENIED, "%s: not a regular file (symbolic links are refused)", path);
 	if ((sb.st_mode & 077) != 0)

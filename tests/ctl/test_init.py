@@ -56,6 +56,20 @@ def test_overwrites_nothing(folder, there):
     assert tree(folder) == [there] and (folder / there).read_text() == "mine"
 
 
+def test_half_an_instance_is_explained(folder):
+    d = folder / "d"
+    assert run("init", "--dir", d, "--url", "http://localhost:8480").exit == OK
+    (d / "key").rename(folder / "key")
+    for said in run("-c", d / "kosmo.conf", "user", "list"), run("-c", d / "kosmo.conf", "init"):
+        assert said.exit in (FAILED, INPUT) and f"{d}/key" in said.err and "backup" in said.err, said
+    (folder / "key").rename(d / "key")
+    (d / "kosmo.db").unlink()
+    said = run("-c", d / "kosmo.conf", "init")
+    assert said.exit == INPUT and f"{d}/kosmo.db" in said.err and "backup" in said.err and "key away" in said.err, said
+    (d / "key").unlink()
+    assert run("-c", d / "kosmo.conf", "init").exit == OK and run("-c", d / "kosmo.conf", "user", "list").exit == OK
+
+
 def test_twice(folder):
     d = folder / "d"
     assert run("init", "--dir", d, "--url", "http://localhost:8480").exit == OK
