@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define AUTH_CONNS	    1024   /* at once */
@@ -149,15 +150,27 @@ void **server_state(struct request *r, void (*free_state)(void *))
 	return &r->conn->state;
 }
 
+/* Nobody waits for the answer any more: whoever asks and leaves shall not keep others waiting for a hash. Nothing was
+ * counted or checked, so nothing is gained by it. */
+static bool gone(struct request *r)
+{
+	pthread_mutex_lock(&r->conn->lock);
+	bool broken = r->conn->broken;
+	pthread_mutex_unlock(&r->conn->lock);
+	return broken;
+}
+
 static void job_auth(struct keeper *k, struct store *st, void *arg)
 {
-	door_auth_run(k, st, arg);
+	if (!gone(arg))
+		door_auth_run(k, st, arg);
 	server_done(arg);
 }
 
 static void job_web(struct keeper *k, struct store *st, void *arg)
 {
-	door_web_run(k, st, arg);
+	if (!gone(arg))
+		door_web_run(k, st, arg);
 	server_done(arg);
 }
 
@@ -251,8 +264,12 @@ static bool stranger_has_too_many(const struct server *s, const struct peer *p)
 static void accept_one(struct server *s, enum kind kind)
 {
 	int fd = accept4(kind == KIND_AUTH ? s->auth_fd : s->web_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
+		/* out of descriptors or memory the listener stays readable: a pause instead of spinning */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
 		return;
+	}
 	struct peer p;
 	struct conn *c = NULL;
 	unsigned *count = kind == KIND_AUTH ? &s->auth_conns : &s->web_conns;
@@ -353,6 +370,17 @@ static enum err start_pools(struct server *s)
 	return e;
 }
 
+/* The soft limit is 1024 as a rule: as many as the connections that may come, and the stores need some too. */
+static void room_for_descriptors(void)
+{
+	const rlim_t want = AUTH_CONNS + WEB_CONNS + 1024;
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= want)
+		return;
+	r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static int64_t watchdog_interval(void)
 {
 	const char *usec = getenv("WATCHDOG_USEC");
@@ -364,6 +392,7 @@ enum err server_run(struct keeper *k, int auth_fd, int web_fd, int stop_fd, stru
 {
 	struct server s = {.k = k, .auth_fd = auth_fd, .web_fd = web_fd, .stop_fd = stop_fd, .epoll = -1};
 	s.watchdog_ms = watchdog_interval();
+	room_for_descriptors();
 	enum err e = start_pools(&s);
 	if (e) {
 		err_set(m, e, "cannot start the worker threads: %s", err_text(e));

@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parent / "pam"))
 
 from conftest import BUILD, SANITIZED  # noqa: E402
 from harness import Instance, Person, Process, accepts, wait_until  # noqa: E402
-from kosmo_wire import Client  # noqa: E402
+from kosmo_wire import Client, encode, receive  # noqa: E402
 
 import socket  # noqa: E402
 
@@ -87,8 +87,9 @@ class Door(Instance):
     def now(self):
         return time.time() + self.offset
 
-    def start(self, env=None):
-        self.mailer = Process([MAILER, "-c", self.conf], self.dir / "mailer.log")
+    def start(self, env=None, mailer=True):
+        if mailer:
+            self.mailer = Process([MAILER, "-c", self.conf], self.dir / "mailer.log")
         env = {"LD_PRELOAD": str(self.shim), "CLOCK_FILE": str(self.clock), **(env or {})}
         if SANITIZED:
             env["ASAN_OPTIONS"] = "verify_asan_link_order=0"
@@ -718,3 +719,79 @@ def test_a_mail_that_cannot_be_read_stops_no_other(door):
     door.mail(other.person.login, 30)
     door.settled()
     assert "could not be delivered" in v.get("email.sent")["v.mail_state"]
+
+
+class FakeMailer:
+    """Takes mails, calls answer(n) for the n-th and sends what it returns; None: nothing."""
+
+    def __init__(self, door, answer):
+        self.taken, self.answer = [], answer
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(door.dir / "run/mail.sock"))
+        self.listener.listen(4)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            c = self.listener.accept()[0]
+            try:
+                while True:
+                    kind, fields, ident = receive(c)
+                    assert kind == "send"
+                    self.taken.append(fields["to"].decode())
+                    answer = self.answer(len(self.taken))
+                    if answer:
+                        c.sendall(encode("result", answer, ident))
+            except (EOFError, OSError):
+                c.close()
+
+
+@pytest.fixture
+def own_door():
+    folder = tempfile.mkdtemp(prefix="kosmo-")
+    d = Door(folder, [Member(f"m{i:03d}") for i in range(4)])
+    d.members = iter(d.people.values())
+    yield d
+    d.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_mail_is_sent_once_though_its_outcome_cannot_be_stored_at_once(own_door):
+    blocker = sqlite3.connect(own_door.dir / "kosmo.db", timeout=10, check_same_thread=False, isolation_level=None)
+
+    def answer(n):
+        if n == 1:
+            blocker.execute("BEGIN IMMEDIATE")
+        return {"state": "sent", "reason": ""}
+
+    mailer = FakeMailer(own_door, answer)
+    own_door.start(mailer=False)
+    v = member(own_door).log_in().birth().terms().email()
+    wait_until(lambda: mailer.taken, 10, "a mail")
+    time.sleep(8)  # several of the store's two seconds
+    blocker.execute("ROLLBACK")
+    own_door.settled()
+    assert mailer.taken == [f"{v.person.login}@example.jp"]
+    assert "was sent at" in v.get("email.sent")["v.mail_state"]
+
+
+def test_a_refused_mail_says_why_and_the_next_one_goes_out(own_door):
+    mailer = FakeMailer(own_door, lambda n: {"state": "permanent", "reason": "no"} if n == 1 else {"state": "sent"})
+    own_door.start(mailer=False)
+    v = member(own_door).log_in().birth().terms().email()
+    wait_until(lambda: mailer.taken, 10, "a mail")
+    own_door.settled()
+    assert "(no)" in v.get("email.sent")["v.mail_state"]
+    w = member(own_door).log_in().birth().terms().email()
+    own_door.settled()
+    assert "was sent at" in w.get("email.sent")["v.mail_state"]
+
+
+def test_a_stuck_mailer_does_not_hold_up_a_stop(own_door):
+    mailer = FakeMailer(own_door, lambda n: None)
+    own_door.start(mailer=False)
+    member(own_door).log_in().birth().terms().email()
+    wait_until(lambda: mailer.taken, 10, "a mail")
+    began = time.monotonic()
+    assert own_door.stop() == 0
+    assert time.monotonic() - began < 9
