@@ -262,7 +262,7 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 	/* A link on its way to the old address would make that one the person's again. */
 	enum err e = email ? store_code_void(c->st, &p->id) : ERR_NONE;
 	/* Another role is another person to the requirements: everything open begins anew. */
-	return !e && role ? store_session_end_all(c->st, &p->id, NULL, false) : e;
+	return !e && role ? store_session_end_all(c->st, &p->id, NULL) : e;
 }
 
 enum ctl_exit user_change_set(struct ctl *c, const struct args *a)
@@ -293,7 +293,7 @@ static enum err user_disable_fn(struct ctl *c, struct person *p, const void *arg
 	p->disabled = disable;
 	(void)snprintf(what, 64, "%s", disable ? "disabled" : "enabled");
 	enum err e = disable ? store_code_void(c->st, &p->id) : ERR_NONE;
-	return !e && disable ? store_session_end_all(c->st, &p->id, NULL, false) : e;
+	return !e && disable ? store_session_end_all(c->st, &p->id, NULL) : e;
 }
 
 enum ctl_exit user_change_disable(struct ctl *c, const struct args *a)
@@ -320,7 +320,7 @@ static enum err user_expire_fn(struct ctl *c, struct person *p, const void *arg,
 		return ERR_NONE;
 	p->expires = x->at;
 	(void)snprintf(what, 64, "expires %s", x->at ? x->text : "never");
-	return x->at && x->at <= clock_now() ? store_session_end_all(c->st, &p->id, NULL, false) : ERR_NONE;
+	return x->at && x->at <= clock_now() ? store_session_end_all(c->st, &p->id, NULL) : ERR_NONE;
 }
 
 /* Midnight in Japan at the beginning of a day: days since 1970-01-01 by the civil calendar, less nine hours. */

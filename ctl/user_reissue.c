@@ -166,7 +166,7 @@ static enum err reissue_end(struct store *st, const struct id *person)
 {
 	struct authenticator a[AUTHENTICATORS_MAX];
 	size_t n = 0;
-	enum err e = store_session_end_all(st, person, NULL, false);
+	enum err e = store_session_end_all(st, person, NULL);
 	if (!e)
 		e = store_code_void(st, person);
 	if (!e)

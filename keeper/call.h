@@ -82,7 +82,7 @@ enum err session_load(struct call *c);
 /* [tx] As session_load, within the transaction that is to change something: ERR_DENIED and a redirect if meanwhile the
  * session ended, or the action is not (or no longer) this person's to call. */
 enum err session_again(struct call *c);
-/* [tx] A new session with a new token for this person; the old one ends. What a step-up proved, scratch and guarded
+/* [tx] A new session with a new token for this person; the old one ends. What a step-up proved and scratch
  * carry over where the old session was the same person's. session_settle must follow the transaction: only then is the
  * call in the new one, and the cookie set by door_web. */
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up);

@@ -60,7 +60,7 @@ static enum err password_change(struct call *c, struct person *p, void *arg)
 	memcpy(p->password, ch->hash, sizeof p->password);
 	e = store_person_save(c->st, p);
 	if (!e)
-		e = store_session_end_all(c->st, &p->id, c->session.digest, false);
+		e = store_session_end_all(c->st, &p->id, c->session.digest);
 	if (!e)
 		e = session_start(c, &p->id, SESSION_FULL, false);
 	if (!e)

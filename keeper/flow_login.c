@@ -244,7 +244,6 @@ struct guard_try {
 
 static enum err guard_right(struct call *c, const struct person *p)
 {
-	c->session.guarded = true; /* and so the session that follows */
 	enum err e = limits_forget(c->st, c->k->seal, &quota_guard_hour, &p->id);
 	if (!e)
 		e = limits_forget(c->st, c->k->seal, &quota_guard_day, &p->id);

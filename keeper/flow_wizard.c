@@ -560,7 +560,7 @@ static enum err password_store(struct call *c, struct person *p, void *arg)
 	secret_wipe(p->initial, sizeof p->initial);
 	enum err e = store_person_save(c->st, p);
 	if (!e)
-		e = store_session_end_all(c->st, &p->id, c->session.digest, false);
+		e = store_session_end_all(c->st, &p->id, c->session.digest);
 	if (!e && !c->facts.confirmed) /* whose authenticator was imported needs no other */
 		e = app_prepare(c, p);
 	if (!e)

@@ -134,7 +134,6 @@ enum err session_start(struct call *c, const struct id *person, enum session_lev
 	bool same = c->in && !memcmp(&c->person.id, person, sizeof *person);
 	s.expires = c->now + (level == SESSION_HALF ? HALF_LIFE : c->k->conf->session_max);
 	s.stepped_up = stepped_up ? c->now : same ? c->session.stepped_up : 0;
-	s.guarded = same && c->session.guarded;
 	snprintf(s.agent, sizeof s.agent, "%s", c->agent);
 	snprintf(s.address, sizeof s.address, "%s", c->address);
 	if (same && c->session.scratch.len)

@@ -48,7 +48,7 @@ static const struct migration migrations[] = {
 
     ALL(1, "CREATE TABLE session (digest BYTEA NOT NULL PRIMARY KEY, person BYTEA NOT NULL, level BIGINT NOT NULL, "
 	   "created BIGINT NOT NULL, seen BIGINT NOT NULL, expires BIGINT NOT NULL, stepped_up BIGINT NOT NULL, "
-	   "guarded BIGINT NOT NULL, sealed BYTEA NOT NULL)"),
+	   "sealed BYTEA NOT NULL)"),
     ALL(1, "CREATE INDEX session_person ON session (person)"),
     ALL(1, "CREATE INDEX session_expires ON session (expires)"),
 

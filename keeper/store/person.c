@@ -459,7 +459,7 @@ enum err person_erase(struct store *st, const struct id *id)
 {
 	static const enum sql parts[] = {SQL_AUTHENTICATOR_DELETE_ALL, SQL_RECOVERY_DELETE_ALL, SQL_CODE_DELETE_ALL,
 					 SQL_MAIL_DELETE_ALL};
-	enum err e = store_session_end_all(st, id, NULL, false);
+	enum err e = store_session_end_all(st, id, NULL);
 
 	for (size_t i = 0; e == ERR_NONE && i < sizeof(parts) / sizeof(parts[0]); i++)
 		e = store_write(st, parts[i], ARGS(V_ID(id)), NULL);

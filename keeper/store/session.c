@@ -11,11 +11,10 @@ enum {
 	SESSION_SEEN,
 	SESSION_EXPIRES,
 	SESSION_STEPPED_UP,
-	SESSION_GUARDED,
 	SESSION_SEALED
 };
 
-#define EXTRA_LEN (DIGEST_LEN + 2 + 3 * 8)
+#define EXTRA_LEN (DIGEST_LEN + 1 + 3 * 8)
 
 void session_clear(struct session *s)
 {
@@ -41,7 +40,6 @@ static struct seal_where where(const struct session *s, uint8_t extra[static EXT
 	memcpy(p, s->digest, DIGEST_LEN);
 	p += DIGEST_LEN;
 	*p++ = (uint8_t)s->level;
-	*p++ = s->guarded;
 	p = put_u64(p, s->created);
 	p = put_u64(p, s->expires);
 	(void)put_u64(p, s->stepped_up);
@@ -95,8 +93,7 @@ enum err store_session_add(struct store *st, const struct session *s)
 		return e;
 	return store_write(st, SQL_SESSION_ADD,
 			   ARGS(V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person), V_INT(s->level), V_INT(s->created),
-				V_INT(s->seen), V_INT(s->expires), V_INT(s->stepped_up), V_INT(s->guarded),
-				V_BUF(&st->box)),
+				V_INT(s->seen), V_INT(s->expires), V_INT(s->stepped_up), V_BUF(&st->box)),
 			   NULL);
 }
 
@@ -116,7 +113,6 @@ enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_
 		s.seen = query_int(&q, SESSION_SEEN);
 		s.expires = query_int(&q, SESSION_EXPIRES);
 		s.stepped_up = query_int(&q, SESSION_STEPPED_UP);
-		s.guarded = query_range(&q, SESSION_GUARDED, 0, 1) == 1;
 		e = q.e == ERR_NONE ? unseal(st, &s, query_blob(&q, SESSION_SEALED)) : q.e;
 	}
 	query_close(&q);
@@ -135,8 +131,8 @@ enum err store_session_save(struct store *st, const struct session *s)
 		return e;
 	return store_write_one(st, SQL_SESSION_SAVE,
 			       ARGS(V_INT(s->level), V_INT(s->created), V_INT(s->seen), V_INT(s->expires),
-				    V_INT(s->stepped_up), V_INT(s->guarded), V_BUF(&st->box),
-				    V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person)));
+				    V_INT(s->stepped_up), V_BUF(&st->box), V_BLOB(s->digest, DIGEST_LEN),
+				    V_ID(&s->person)));
 }
 
 enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now)
@@ -149,9 +145,9 @@ enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_
 	return store_write(st, SQL_SESSION_END, ARGS(V_BLOB(digest, DIGEST_LEN)), NULL);
 }
 
-enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except, bool half)
+enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except)
 {
 	struct db_value stays = except != NULL ? V_BLOB(except, DIGEST_LEN) : V_BLOB(NULL, 0); /* empty: nobody's */
 
-	return store_write(st, SQL_SESSION_END_ALL, ARGS(V_ID(person), stays, V_INT(half ? SESSION_HALF : 0)), NULL);
+	return store_write(st, SQL_SESSION_END_ALL, ARGS(V_ID(person), stays), NULL);
 }

@@ -80,17 +80,16 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_CODE_MISS] = "UPDATE code SET tries = tries + 1 WHERE id = $1 AND used = 0",
     [SQL_CODE_DELETE_ALL] = "DELETE FROM code WHERE person = $1",
 
-    [SQL_SESSION_ADD] =
-	"INSERT INTO session (digest, person, level, created, seen, expires, stepped_up, guarded, sealed) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    [SQL_SESSION_GET] = "SELECT person, level, created, seen, expires, stepped_up, guarded, sealed FROM session "
+    [SQL_SESSION_ADD] = "INSERT INTO session (digest, person, level, created, seen, expires, stepped_up, sealed) "
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    [SQL_SESSION_GET] = "SELECT person, level, created, seen, expires, stepped_up, sealed FROM session "
 			"WHERE digest = $1 AND expires > $2 AND seen > $3",
     [SQL_SESSION_SAVE] = "UPDATE session SET level = $1, created = $2, seen = $3, expires = $4, stepped_up = $5, "
-			 "guarded = $6, sealed = $7 WHERE digest = $8 AND person = $9",
+			 "sealed = $6 WHERE digest = $7 AND person = $8",
     [SQL_SESSION_SEEN] = "UPDATE session SET seen = $1 WHERE digest = $2",
     [SQL_SESSION_END] = "DELETE FROM session WHERE digest = $1",
-    /* $2: the one that stays; $3: the only level that goes, or 0 for all. */
-    [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE person = $1 AND digest <> $2 AND ($3 = 0 OR level = $3)",
+    /* $2: the one that stays */
+    [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE person = $1 AND digest <> $2",
 
     [SQL_MAIL_PUT] = "INSERT INTO outbox (id, person, state, created, next_try, expires, sent, tries, reason, body) "
 		     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

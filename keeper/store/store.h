@@ -157,7 +157,6 @@ struct session {
 	enum session_level level;
 	int64_t created, seen, expires; /* expires: absolute end */
 	int64_t stepped_up;		/* when a factor was last proven in it; 0 never */
-	bool guarded;			/* the mailed code of an unfinished enrolment was typed in this session */
 	char agent[256], address[64];	/* sealed */
 	struct buf scratch;		/* sealed; what must survive a reload: recovery codes not yet acknowledged */
 };
@@ -169,8 +168,8 @@ enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_
 enum err store_session_save(struct store *st, const struct session *s); /* [tx] by digest */
 enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now); /* [tx] */
 enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_LEN]);		     /* [tx] */
-/* [tx] All of a person's but `except` (NULL: all); half: only SESSION_HALF ones. */
-enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except, bool half);
+/* [tx] All of a person's but `except` (NULL: all). */
+enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except);
 
 /* ---- outgoing mail (store/outbox.c) ---- */
 enum mail_state { MAIL_WAITING = 1, MAIL_SENT = 2, MAIL_REFUSED = 3 /* for good */, MAIL_EXPIRED = 4 };

@@ -206,14 +206,12 @@ static void sessions(void **state)
 	assert_int_equal(got.seen, NOW + 1000);
 
 	got.level = SESSION_FULL;
-	got.guarded = true;
 	got.stepped_up = NOW + 1700;
 	buf_add(&got.scratch, "a\0b", 3);
 	OK(TX(f, store_session_save(f->st, &got)));
 	session_clear(&got);
 	OK(store_session_get(f->st, s.digest, NOW + 1800, 1800, &got));
 	assert_int_equal(got.level, SESSION_FULL);
-	assert_true(got.guarded);
 	assert_int_equal(got.stepped_up, NOW + 1700);
 	assert_int_equal(got.scratch.len, 3);
 	assert_memory_equal(got.scratch.data, "a\0b", 3);
@@ -237,13 +235,12 @@ static void sessions_of_a_person(void **state)
 		s[i].level = i == 0 ? SESSION_HALF : SESSION_FULL;
 		OK(TX(f, store_session_add(f->st, &s[i])));
 	}
-	OK(TX(f, store_session_end_all(f->st, &p.id, NULL, true)));
-	assert_int_equal(store_session_get(f->st, s[0].digest, NOW, 1800, &got), ERR_NOTFOUND);
-	OK(TX(f, store_session_end_all(f->st, &p.id, s[1].digest, false)));
+	OK(TX(f, store_session_end_all(f->st, &p.id, s[1].digest)));
 	OK(store_session_get(f->st, s[1].digest, NOW, 1800, &got));
 	session_clear(&got);
+	assert_int_equal(store_session_get(f->st, s[0].digest, NOW, 1800, &got), ERR_NOTFOUND);
 	assert_int_equal(store_session_get(f->st, s[2].digest, NOW, 1800, &got), ERR_NOTFOUND);
-	OK(TX(f, store_session_end_all(f->st, &p.id, NULL, false)));
+	OK(TX(f, store_session_end_all(f->st, &p.id, NULL)));
 	assert_int_equal(store_session_get(f->st, s[1].digest, NOW, 1800, &got), ERR_NOTFOUND);
 	OK(store_session_get(f->st, s[3].digest, NOW, 1800, &got));
 	session_clear(&got);
@@ -255,7 +252,6 @@ static void sessions_raised(void **state)
 {
 	static const char *const each[] = {
 	    "UPDATE session SET level = 3",
-	    "UPDATE session SET guarded = 1",
 	    "UPDATE session SET expires = expires + 1",
 	    "UPDATE session SET stepped_up = 1",
 	    "UPDATE session SET person = (SELECT id FROM person WHERE login = 'b')",
