@@ -39,17 +39,17 @@ packages_ensure() {
 		as_root=sudo
 	fi
 	echo "Installing for $what: $missing"
-	log=$(mktemp) || return 1
+	apt_log=$(mktemp) || return 1
 	# A frontend that asks nothing; needrestart and the like must not stop for an answer either.
 	# shellcheck disable=SC2086
-	if $as_root apt-get -q update >"$log" 2>&1 </dev/null &&
+	if $as_root apt-get -q update >"$apt_log" 2>&1 </dev/null &&
 		$as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -o DPkg::Lock::Timeout=300 \
-			install -y --no-install-recommends $missing >>"$log" 2>&1 </dev/null; then
-		rm -f "$log"
+			install -y --no-install-recommends $missing >>"$apt_log" 2>&1 </dev/null; then
+		rm -f "$apt_log"
 		return 0
 	fi
-	tail -n 15 "$log" >&2
-	rm -f "$log"
+	tail -n 15 "$apt_log" >&2
+	rm -f "$apt_log"
 	echo "apt-get could not install what $what needs (see above): $missing" >&2
 	return 1
 }
