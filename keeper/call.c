@@ -118,19 +118,6 @@ const char *call_next(const struct call *c)
 	return c->unmet ? c->unmet->path : "/account";
 }
 
-void call_time(const struct call *c, int64_t t, char ret[static CALL_TIME])
-{
-	time_t when = t;
-	struct tm tm;
-	localtime_r(&when, &tm);
-	if (!strcmp(c->lang, "ja"))
-		snprintf(ret, CALL_TIME, "%d年%d月%d日 %d時%02d分", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			 tm.tm_hour, tm.tm_min);
-	else
-		snprintf(ret, CALL_TIME, "%04d-%02d-%02d %02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			 tm.tm_hour, tm.tm_min);
-}
-
 enum err call_audit(struct call *c, const char *event, const char *detail)
 {
 	struct audit row = {.time = c->now, .event = event, .door = "web", .address = c->address, .detail = detail};
@@ -188,26 +175,20 @@ enum err call_mail(struct call *c, const struct person *p, const char *to, enum 
 	return mail_queue(c->k, c->st, &p->id, to, c->lang, text, values, c->now, life, ret_id);
 }
 
-enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name, const char *left)
+enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name)
 {
-	char when[CALL_TIME];
-	if (!p->email_verified)
-		return ERR_NONE;
-	call_time(c, c->now, when);
-	const struct fill values[] = {
-	    {"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
-	return call_mail(c, p, p->email, text, values, 86400, NULL);
+	return mail_notice(c->k, c->st, p, c->lang, text, name, NULL, c->now, &c->mailed);
 }
 
 void mail_words(struct call *c, const struct id *mail, struct buf *ret)
 {
 	struct mail m;
-	char when[CALL_TIME];
+	char when[MAIL_TIME];
 	if (store_mail_status(c->st, mail, &m)) {
 		buf_adds(ret, T(c, N_("We do not know whether the mail was sent. Please have it sent again.")));
 		return;
 	}
-	call_time(c, m.sent ? m.sent : m.created, when);
+	mail_time(c->lang, m.sent ? m.sent : m.created, when);
 	/* our own words are in the catalogue, a server's are shown as they came */
 	const char *reason = m.reason[0] ? T(c, m.reason) : "";
 	const struct fill values[] = {{"time", when}, {"reason", reason}, {NULL, NULL}};

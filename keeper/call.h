@@ -66,9 +66,6 @@ void view_trouble(struct call *c, int status, const char *title, const char *tex
 void view_failure(struct call *c, enum err e, const char *what);
 /* Where this person has to go now. */
 const char *call_next(const struct call *c);
-/* "2026-11-22 21:30" or "2026年11月22日 21時30分" by the person's language, local time. */
-#define CALL_TIME 64
-void call_time(const struct call *c, int64_t t, char ret[static CALL_TIME]);
 /* 32 lower-case hex digits; ret: 33 bytes. */
 void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1]);
 
@@ -105,7 +102,7 @@ bool call_allowed(struct call *c);
 enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text,
 		   const struct fill *values, int64_t life, struct id *ret_id);
 /* [tx] The owner is told of a change, if an address of theirs is verified. */
-enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name, const char *left);
+enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name);
 void call_wake(struct call *c);
 
 /* ---- the flows ---- */

@@ -5,6 +5,7 @@
 #include "common/secret.h"
 #include "keeper/attempt.h"
 #include "keeper/door_auth.h"
+#include "keeper/mail.h"
 #include "keeper/policy.h"
 #include "keeper/require.h"
 #include <ctype.h>
@@ -206,6 +207,8 @@ static void on_answer(struct keeper *k, struct store *st, struct request *r, str
 	enum verdict v = attempt_factor(k, st, &d->attempt, (const char *)f->data, f->len, now, &how, logged_in, &now);
 	d->waiting = WAITING_NOTHING;
 	log_decision(d, v, how ? how->name : "");
+	if (v == VERDICT_ALLOW && how && how->kind == FACTOR_RECOVERY)
+		(void)mail_recovery_used(k, st, &d->attempt.person, NULL, now); /* the login stands also without */
 	/* waits and locks are nobody's business before the verdict */
 	send_verdict(r, v == VERDICT_THROTTLED || v == VERDICT_LOCKED ? VERDICT_DENY : v);
 }

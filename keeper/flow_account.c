@@ -13,7 +13,7 @@ void flow_account(struct call *c)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0, left = 0;
-	char when[CALL_TIME], hex[2 * ID_LEN + 1];
+	char when[MAIL_TIME], hex[2 * ID_LEN + 1];
 	enum err e = factor_confirmed(c->st, &c->person.id, au, &n);
 	if (!e)
 		e = store_recovery_left(c->st, &c->person.id, &left);
@@ -29,10 +29,10 @@ void flow_account(struct call *c)
 		view_item(c, "authenticators", i, "id", hex);
 		view_item(c, "authenticators", i, "name", au[i].name);
 		view_item(c, "authenticators", i, "kind_text", T(c, N_("Authenticator app")));
-		call_time(c, au[i].created, when);
+		mail_time(c->lang, au[i].created, when);
 		view_item(c, "authenticators", i, "created", when);
 		if (au[i].last_used)
-			call_time(c, au[i].last_used, when);
+			mail_time(c->lang, au[i].last_used, when);
 		view_item(c, "authenticators", i, "last_used", au[i].last_used ? when : "");
 		view_item(c, "authenticators", i, "only", n == 1 ? "1" : "");
 	}
@@ -64,7 +64,7 @@ static enum err password_change(struct call *c, struct person *p, void *arg)
 	if (!e)
 		e = session_start(c, &p->id, SESSION_FULL, false);
 	if (!e)
-		e = call_notice(c, p, MAIL_PASSWORD_CHANGED, NULL, NULL);
+		e = call_notice(c, p, MAIL_PASSWORD_CHANGED, NULL);
 	return e ? e : call_audit(c, "password.changed", "");
 }
 

@@ -163,7 +163,7 @@ static enum err app_confirm(struct call *c, struct person *p, void *arg)
 	if (!e)
 		e = session_start(c, &p->id, SESSION_FULL, true);
 	if (!e)
-		e = call_notice(c, p, MAIL_APP_ADDED, f->name, NULL);
+		e = call_notice(c, p, MAIL_APP_ADDED, f->name);
 	if (!e)
 		e = call_audit(c, "totp.registered", "");
 	authenticator_wipe(&a, 1);
@@ -311,7 +311,7 @@ static enum err recovery_saved(struct call *c, struct person *p, void *arg)
 
 void flow_recovery(struct call *c)
 {
-	char when[CALL_TIME];
+	char when[MAIL_TIME];
 	if (!c->session.scratch.len) {
 		view_redirect(c, call_next(c));
 		return;
@@ -333,7 +333,7 @@ void flow_recovery(struct call *c)
 		secret_wipe(code, sizeof code);
 		s += n + (s[n] == '\n');
 	}
-	call_time(c, c->now, when);
+	mail_time(c->lang, c->now, when);
 	view_put(c, "login", c->person.login);
 	view_put(c, "created", when);
 	view_page(c, "recovery");
@@ -461,7 +461,7 @@ static enum err app_remove(struct call *c, struct person *p, void *arg)
 	} else if (!e) {
 		e = store_authenticator_remove(c->st, &p->id, &a.id);
 		if (!e)
-			e = call_notice(c, p, MAIL_APP_REMOVED, a.name, NULL);
+			e = call_notice(c, p, MAIL_APP_REMOVED, a.name);
 		if (!e)
 			e = call_audit(c, "totp.removed", "");
 	}

@@ -128,18 +128,6 @@ static enum err code_right(struct store *st, const struct person *p, void *arg)
 	return e ? e : store_person_seen(st, &p->id, c->now);
 }
 
-/* A used recovery code is worth a mail to the owner: in a transaction of its own, after the login stands. */
-static enum err recovery_told(struct call *c, struct person *nobody, void *arg)
-{
-	size_t left = 0;
-	char n[8];
-	(void)nobody;
-	(void)arg;
-	enum err e = store_recovery_left(c->st, &c->person.id, &left);
-	snprintf(n, sizeof n, "%zu", left);
-	return e ? e : call_notice(c, &c->person, MAIL_RECOVERY_USED, NULL, n);
-}
-
 /* The code of the form, checked; true if right. Puts the error otherwise. */
 static bool factor_right(struct call *c, attempt_within within)
 {
@@ -157,8 +145,8 @@ static bool factor_right(struct call *c, attempt_within within)
 	attempt_clear(&a);
 	if (v == VERDICT_ALLOW) {
 		if (how->kind == FACTOR_RECOVERY)
-			call_transact_any(c, recovery_told,
-					  NULL); /* the login stands also where no mail can be queued */
+			/* the login stands also where no mail can be queued */
+			(void)mail_recovery_used(c->k, c->st, &c->person.id, c->lang, c->now);
 		return true;
 	}
 	if (v == VERDICT_UNAVAILABLE || v == VERDICT_INTERNAL)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define NOTICE_LIFE 86400 /* seconds after which news is no news */
+
 static const struct {
 	const char *subject, *body;
 } texts[] = {
@@ -156,5 +158,60 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
 	if (!e && ret_id)
 		*ret_id = m.id;
 	mail_clear(&m);
+	return e;
+}
+
+void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME])
+{
+	time_t when = t;
+	struct tm tm;
+	localtime_r(&when, &tm);
+	snprintf(ret, MAIL_TIME, !strcmp(lang, "ja") ? "%d年%d月%d日 %d時%02d分" : "%04d-%02d-%02d %02d:%02d",
+		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
+}
+
+enum err mail_notice(struct keeper *k, struct store *st, const struct person *p, const char *lang, enum mail_text text,
+		     const char *name, const char *left, int64_t now, bool *ret_queued)
+{
+	char when[MAIL_TIME];
+	if (!p->email_verified)
+		return ERR_NONE;
+	mail_time(lang, now, when);
+	const struct fill values[] = {
+	    {"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
+	enum err e = mail_queue(k, st, &p->id, p->email, lang, text, values, now, NOTICE_LIFE, NULL);
+	if (!e)
+		*ret_queued = true;
+	return e;
+}
+
+static const char *language_of(const struct keeper *k, const struct person *p)
+{
+	return p->locale[0] ? p->locale : k->conf->language;
+}
+
+enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id *person, const char *lang, int64_t now)
+{
+	struct person p;
+	size_t left = 0;
+	char n[24];
+	bool queued = false;
+	enum err e = store_begin(st);
+	if (e)
+		return e;
+	memset(&p, 0, sizeof p);
+	e = store_person_by_id(st, person, &p);
+	if (!e)
+		e = store_recovery_left(st, person, &left);
+	snprintf(n, sizeof n, "%zu", left);
+	if (!e)
+		e = mail_notice(k, st, &p, lang ? lang : language_of(k, &p), MAIL_RECOVERY_USED, NULL, n, now, &queued);
+	if (!e)
+		e = store_commit(st);
+	if (e)
+		store_rollback(st);
+	else if (queued && k->wake_outbox)
+		k->wake_outbox(k->wake_arg);
+	person_wipe(&p);
 	return e;
 }

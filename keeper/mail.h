@@ -18,6 +18,18 @@ enum mail_text {
 enum err mail_queue(struct keeper *k, struct store *st, const struct id *person, const char *to, const char *lang,
 		    enum mail_text text, const struct fill *values, int64_t now, int64_t life, struct id *ret_id);
 
+/* [tx] Tells the owner of a change, if an address of theirs is verified (*ret_queued; else nothing is done). name and
+ * left may be NULL. */
+enum err mail_notice(struct keeper *k, struct store *st, const struct person *p, const char *lang, enum mail_text text,
+		     const char *name, const char *left, int64_t now, bool *ret_queued);
+/* A recovery code was used for a login that stands: a transaction of its own. lang NULL: the person's, or the site's.
+ */
+enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id *person, const char *lang, int64_t now);
+
+#define MAIL_TIME 64
+/* "2026-11-22 21:30", in Japanese "2026年11月22日 21時30分"; local time. */
+void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME]);
+
 /* The message alone (for tests): headers and body, CRLF. subject and body are UTF-8. */
 enum err mail_compose(const struct conf *conf, const char *to, const char *subject, const char *body,
 		      const struct id *id, int64_t now, struct buf *ret);

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/secret.h"
 #include "keeper/attempt.h"
+#include "keeper/mail.h"
 #include "keeper/policy.h"
 #include "keeper/recovery.h"
 #include "keeper/require.h"
@@ -22,6 +23,8 @@ struct world {
 	char hash[PASSWORD_HASH_MAX];
 };
 
+static char language[] = "en", nothing[] = "", sender[] = "no-reply@example.jp";
+
 static void in_transaction(struct world *w, enum err e)
 {
 	assert_int_equal(e, ERR_NONE);
@@ -39,6 +42,9 @@ static int world_new(void **state)
 	w->conf.initial_password_days = 90;
 	w->conf.terms_version = 1;
 	w->conf.hash_slots = 2;
+	w->conf.language = language;
+	w->conf.organisation = w->conf.contact = nothing;
+	w->conf.mail_from = sender;
 	assert_int_equal(seal_key_create(unit_path(w->folder, "key"), NULL), ERR_NONE);
 	assert_int_equal(keeper_open(&w->k, &w->conf, NULL), ERR_NONE);
 	assert_int_equal(store_create(w->k.db_path, w->k.seal, NULL), ERR_NONE);
@@ -362,6 +368,23 @@ static void recovery_codes_work_once_and_need_an_authenticator(void **state)
 	assert_int_equal(factor(w, &a, shown, NOW + 5), VERDICT_DENY);
 }
 
+static void a_used_recovery_code_is_told_to_a_verified_address(void **state)
+{
+	struct world *w = *state;
+	struct mail m;
+	assert_int_equal(mail_recovery_used(&w->k, w->st, &w->p.id, NULL, NOW), ERR_NONE);
+	assert_int_equal(store_mail_next(w->st, NOW, &m), ERR_NOTFOUND); /* nobody knows whose address it would be */
+	strcpy(w->p.email, "taro@example.jp");
+	w->p.email_verified = true;
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+	assert_int_equal(mail_recovery_used(&w->k, w->st, &w->p.id, NULL, NOW), ERR_NONE);
+	assert_int_equal(store_mail_next(w->st, NOW, &m), ERR_NONE);
+	assert_string_equal(m.recipient, "taro@example.jp");
+	assert_non_null(strstr(buf_str(&m.message), "Subject: A recovery code was used\r\n"));
+	mail_clear(&m);
+}
+
 static void the_initial_password_opens_the_browser_only(void **state)
 {
 	struct world *w = *state;
@@ -493,6 +516,7 @@ int main(void)
 	    T(unknown_names_wait_alike),
 	    T(a_wrong_code_waits_and_a_replay_counts),
 	    T(recovery_codes_work_once_and_need_an_authenticator),
+	    T(a_used_recovery_code_is_told_to_a_verified_address),
 	    T(the_initial_password_opens_the_browser_only),
 	    T(what_follows_failing_means_not_in_and_code_kept),
 	    T(requirements_lead_in_order),
