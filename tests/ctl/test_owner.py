@@ -1,5 +1,6 @@
 """Called by root for an instance of somebody else's: files as root, the store as its owner."""
 import os
+import shutil
 import stat
 import subprocess
 
@@ -69,11 +70,13 @@ def test_config_check_looks_at_the_relays_password_with_the_mailers_eyes(theirs)
         assert said.exit == (FAILED if why else OK) and why in said.err, (owner, oct(mode), said)
 
 
-def test_strangers_are_refused(theirs):
-    p = subprocess.run([KOSMOCTL, "-c", theirs.conf, "user", "list"], user=NOBODY - 1, group=NOBODY - 1, extra_groups=[],
+def test_strangers_are_refused(theirs, folder):
+    folder.chmod(0o755)
+    program = shutil.copy(KOSMOCTL, folder)  # the build may be where others cannot go
+    p = subprocess.run([program, "-c", theirs.conf, "user", "list"], user=NOBODY - 1, group=NOBODY - 1, extra_groups=[],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/")
     assert p.returncode == FAILED and p.stdout == b"" and p.stderr
-    p = subprocess.run([KOSMOCTL, "-c", theirs.conf, "user", "list"], user=NOBODY, group=NOBODY, extra_groups=[],
+    p = subprocess.run([program, "-c", theirs.conf, "user", "list"], user=NOBODY, group=NOBODY, extra_groups=[],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/")
     assert p.returncode == OK, p.stderr
 

@@ -104,7 +104,7 @@ class Instance:
     def __init__(self, folder, people):
         self.dir = pathlib.Path(folder) / "k"
         self.people = {p.login: p for p in people}
-        self.process = None
+        self.process, self.so = None, MODULE
         self.conf, self.socket = self.dir / "kosmo.conf", self.dir / "run/auth.sock"
         pathlib.Path(folder).mkdir(exist_ok=True)
         subprocess.run([KOSMOCTL, "init", "--dir", self.dir, "--url", f"http://localhost:{free_port()}"], check=True,
@@ -153,7 +153,7 @@ class Instance:
         return None
 
     def module(self, options=""):
-        return f"{MODULE} conf={self.conf} socket={self.socket} {options}"
+        return f"{self.so} conf={self.conf} socket={self.socket} {options}"
 
 
 class Conversation:

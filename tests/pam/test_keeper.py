@@ -1,12 +1,13 @@
 """The module and the real keeper: who gets in, who does not, and what a stranger can see of the difference."""
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
 
 import pytest
-from conftest import BUILD, SANITIZED, Result
+from conftest import BUILD, MODULE, SANITIZED, Result
 from harness import Instance, Person, accounts, wait_out, wait_until
 
 SUCCESS, PERM_DENIED, AUTH_ERR, UNAVAIL, UNKNOWN, ACCT_EXPIRED = 0, 6, 7, 9, 10, 13
@@ -38,12 +39,14 @@ def instance(module_folder):
 def login(driver, instance, folder):
     """login(user, *replies, module="its options", service=, options=[of the driver], extra="more lines of the stack")"""
     class Login:
+        program = driver
+
         def service(self, module="", service="kosmo-test", extra="", instead=None):
             m = instance.module(module) if instead is None else instead
             (folder / service).write_text(f"auth required {m}\naccount required {m}\n{extra}")
 
         def command(self, user, replies, service, options):
-            return [str(c) for c in (driver, "-d", folder, "-s", service, "-u", user, *options, *replies)]
+            return [str(c) for c in (self.program, "-d", folder, "-s", service, "-u", user, *options, *replies)]
 
         def __call__(self, user, *replies, module="", service="kosmo-test", options=(), extra="", instead=None, **kw):
             self.service(module, service, extra, instead)
@@ -309,13 +312,14 @@ def test_started_by_its_socket(login, instance):
 
 @pytest.mark.skipif(SANITIZED and "KOSMO_SANITIZER_PRELOAD" not in os.environ, reason="./runtests names the sanitizer's library")
 @pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
-def test_screen_locker(login, instance, folder):
+def test_screen_locker(login, instance, folder, driver):
     """Of a peer that is not root only its uid is believed: its own account, and nobody else's."""
     p, other = fresh(), fresh()
     (folder / "passwd").write_text("root:x:0:0::/:/bin/sh\n" + accounts([p, other], 30000))
     (folder / "group").write_text("root:x:0:\n")
     nss = {"LD_PRELOAD": os.environ.get("KOSMO_SANITIZER_PRELOAD", "") + " libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(folder / "passwd"), "NSS_WRAPPER_GROUP": str(folder / "group")}
     instance.stop()
+    login.program, instance.so = shutil.copy(driver, folder), shutil.copy(MODULE, folder)  # the build may be where others cannot go
     try:
         instance.start(nss)
         me = {"preexec_fn": lambda: os.setresuid(30000, 30000, 30000)}
@@ -330,6 +334,7 @@ def test_screen_locker(login, instance, folder):
         assert login(p.login, p.password, p.code(), **me).code() == SUCCESS
         assert login(other.login, other.password, other.code()).code() == SUCCESS
     finally:
+        instance.so = MODULE
         instance.stop()
         instance.start()
 
