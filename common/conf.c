@@ -101,7 +101,7 @@ static bool check_setting(struct source *s, const char *p, const char *end)
 	if (!equals || (colon && colon < equals))
 		return complain(s, "no = after the key; write KEY = VALUE");
 	for (p = equals + 1; p < end; p++)
-		if ((*p == ';' || *p == '#') && (p[-1] == ' ' || p[-1] == '\t'))
+		if ((*p == ';' || *p == '#') && (p == equals + 1 || p[-1] == ' ' || p[-1] == '\t'))
 			return complain(s, "a comment behind a value; put it on a line of its own");
 	return true;
 }

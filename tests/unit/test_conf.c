@@ -189,6 +189,8 @@ static void lines_refused(void **state)
 	    {URL "organisation = A # B\n", 2, "comment"},
 	    {URL "organisation = A\t;B\n", 2, "comment"},
 	    {URL "organisation = ; B\n", 2, "comment"},
+	    {URL "organisation =; B\n", 2, "comment"},
+	    {URL "organisation =#B\n", 2, "comment"},
 	    {URL "language = ja;\n", 2, "not one of"},
 	    {URL "[mail] x\n", 2, "text after ]"},
 	    {URL "[mail] # x\n", 2, "text after ]"},
