@@ -60,12 +60,11 @@ static bool initial_opens(const struct keeper *k, const struct attempt *a, const
 	       now < p->initial_from + k->conf->initial_password_days * 86400;
 }
 
-static bool initial_right(struct keeper *k, const struct attempt *a, const struct person *p, const char *text, size_t n,
-			  int64_t now)
+bool attempt_initial_matches(const struct keeper *k, const struct person *p, const char *text, size_t n)
 {
 	AUTO_BUF b = BUF_INIT;
 	uint8_t d[DIGEST_LEN];
-	if (!initial_opens(k, a, p, now) || text_initial(text, n, &b) || b.failed)
+	if (!p->has_initial || text_initial(text, n, &b) || b.failed)
 		return false;
 	const struct seal_part part[] = {{p->id.b, ID_LEN}, {b.data, b.len}};
 	bool right = !seal_mac(k->seal, SEAL_INITIAL, part, 2, d) && secret_equal(d, sizeof d, p->initial, DIGEST_LEN);
@@ -120,7 +119,7 @@ enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *
 		memcpy(a->checked, p.password, sizeof a->checked);
 		if (upgrade && gate_password_hash(g, buf_str(&nfkc), a->upgrade))
 			a->upgrade[0] = '\0'; /* the old hash still serves */
-	} else if (initial_right(k, a, &p, text, n, now)) {
+	} else if (initial_opens(k, a, &p, now) && attempt_initial_matches(k, &p, text, n)) {
 		a->password_right = a->initial = true;
 		memcpy(a->digest, p.initial, sizeof a->digest);
 	}

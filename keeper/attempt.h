@@ -48,6 +48,9 @@ typedef enum err (*attempt_within)(struct store *st, const struct person *p, voi
 enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *a, const char *text, size_t n,
 			    int64_t now, const struct factor **ret_factor, attempt_within within, void *arg);
 
+/* Is this text the initial password that the person was sent, whatever it still opens? Constant time. */
+bool attempt_initial_matches(const struct keeper *k, const struct person *p, const char *text, size_t n);
+
 /* May this person use this door now (not disabled, not expired, staff at the terminal)? */
 bool attempt_usable(const struct person *p, enum door door, int64_t now);
 

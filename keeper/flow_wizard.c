@@ -502,17 +502,6 @@ static const char *password_words(struct call *c, enum password_verdict v, struc
 	return T(c, N_("This is the password that you have now. Please choose a new one."));
 }
 
-/* Is it the initial one of the letter? */
-static bool is_initial(struct call *c, const struct person *p, const char *text)
-{
-	AUTO_BUF b = BUF_INIT;
-	uint8_t d[DIGEST_LEN];
-	if (!p->has_initial || text_initial(text, strlen(text), &b) || b.failed)
-		return false;
-	const struct seal_part part[] = {{p->id.b, ID_LEN}, {b.data, b.len}};
-	return !seal_mac(c->k->seal, SEAL_INITIAL, part, 2, d) && secret_equal(d, sizeof d, p->initial, DIGEST_LEN);
-}
-
 static enum password_verdict quality(struct call *c, const struct person *p, const char *nfkc)
 {
 	char iso[11] = "", digits[16] = "", local[EMAIL_MAX + 1];
@@ -530,7 +519,9 @@ static enum password_verdict quality(struct call *c, const struct person *p, con
 	personal[n] = NULL;
 	enum password_verdict v = password_quality(nfkc, (size_t)c->k->conf->password_min, personal);
 	secret_wipe(local, sizeof local);
-	return v != PASSWORD_FINE ? v : is_initial(c, p, nfkc) ? PASSWORD_SAME : PASSWORD_FINE;
+	return v != PASSWORD_FINE				      ? v
+	       : attempt_initial_matches(c->k, p, nfkc, strlen(nfkc)) ? PASSWORD_SAME
+								      : PASSWORD_FINE;
 }
 
 bool password_acceptable(struct call *c, const struct person *p, struct buf *nfkc)
