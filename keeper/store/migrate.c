@@ -65,6 +65,9 @@ static const struct migration migrations[] = {
     ALL(1, "CREATE TABLE audit (seq INTEGER NOT NULL PRIMARY KEY, time BIGINT NOT NULL, person BYTEA, "
 	   "event TEXT NOT NULL, door TEXT NOT NULL, sealed BYTEA, mac BYTEA NOT NULL)"),
     ALL(1, "CREATE INDEX audit_person ON audit (person, seq) WHERE person IS NOT NULL"),
+
+    ALL(2, "ALTER TABLE person ADD COLUMN password_set BIGINT NOT NULL DEFAULT 0"),
+    ALL(2, "ALTER TABLE person ADD COLUMN password_expired BIGINT NOT NULL DEFAULT 0"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

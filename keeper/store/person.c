@@ -24,6 +24,8 @@ enum person_column {
 	PERSON_METHOD,
 	PERSON_CREATED,
 	PERSON_BATCH,
+	PERSON_PASSWORD_SET, /* from here on under the MAC where they are not 0: schema 2 brought them */
+	PERSON_PASSWORD_EXPIRED,
 	PERSON_LAST_LOGIN,
 	PERSON_MAC,
 	PERSON__STORED,
@@ -88,8 +90,13 @@ static enum err mac_make(struct store *st, const struct db_value *v, bool authen
 	memcpy(id.b, v[PERSON_ID].p, ID_LEN);
 	buf_wipe(&st->mac);
 	buf_addc(&st->mac, PERSON_MAC_VERSION);
-	for (int i = 0; i < PERSON_LAST_LOGIN; i++)
+	for (int i = 0; i < PERSON_LAST_LOGIN; i++) {
+		if (i >= PERSON_PASSWORD_SET && v[i].type == DB_INT && v[i].i == 0)
+			continue;
+		if (i >= PERSON_PASSWORD_SET)
+			buf_addc(&st->mac, (char)i);
 		mac_value(&st->mac, &v[i]);
+	}
 	if (authenticators)
 		e = mac_authenticators(st, &id);
 	else
@@ -249,6 +256,8 @@ static enum err load(struct query *q, struct person *ret)
 	ret->method = (enum factor_kind)query_range(q, PERSON_METHOD, FACTOR_NONE, FACTOR_PASSKEY);
 	ret->created = query_int(q, PERSON_CREATED);
 	query_id0(q, PERSON_BATCH, &ret->batch);
+	ret->password_set = query_int(q, PERSON_PASSWORD_SET);
+	ret->password_expired = query_bool(q, PERSON_PASSWORD_EXPIRED);
 	ret->last_login = query_int(q, PERSON_LAST_LOGIN);
 	if (ret->initial_from == 0 && !id_zero(&ret->batch))
 		ret->initial_from = query_int(q, PERSON_PUBLISHED);
@@ -401,6 +410,8 @@ static enum err fill(struct store *st, const struct person *p, int64_t initial_f
 	v[PERSON_METHOD] = V_INT(p->method);
 	v[PERSON_CREATED] = V_INT(p->created);
 	v[PERSON_BATCH] = V_ID0(&p->batch);
+	v[PERSON_PASSWORD_SET] = V_INT(p->password_set);
+	v[PERSON_PASSWORD_EXPIRED] = V_INT(p->password_expired);
 	v[PERSON_LAST_LOGIN] = V_INT(p->last_login);
 	return ERR_NONE;
 }

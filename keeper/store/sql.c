@@ -6,7 +6,8 @@
 #define PERSON                                                                                                         \
 	"p.id, p.login, p.role, p.disabled, p.expires, p.locale, p.profile, p.address, p.email_verified, p.password, " \
 	"p.initial, p.initial_from, p.initial_used, p.birth_confirmed, p.terms, p.method, p.created, p.batch, "        \
-	"p.last_login, p.mac, b.published FROM person p LEFT JOIN batch b ON b.id = p.batch "
+	"p.password_set, p.password_expired, p.last_login, p.mac, b.published FROM person p LEFT JOIN batch b ON "     \
+	"b.id = p.batch "
 #define PUBLISHED "(p.batch IS NULL OR b.published > 0) "
 
 #define CODE  "id, person, purpose, digest, link, sealed, pair, created, expires, tries, mail FROM code "
@@ -26,14 +27,15 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_PERSON_HIDDEN] = "SELECT count(*) FROM batch b JOIN person p ON p.batch = b.id WHERE b.published = 0",
     [SQL_PERSON_ADD] =
 	"INSERT INTO person (id, login, role, disabled, expires, locale, profile, address, email_verified, password, "
-	"initial, initial_from, initial_used, birth_confirmed, terms, method, created, batch, last_login, mac) VALUES "
-	"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
+	"initial, initial_from, initial_used, birth_confirmed, terms, method, created, batch, password_set, "
+	"password_expired, last_login, mac) VALUES "
+	"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) "
 	"ON CONFLICT (login) DO NOTHING",
     [SQL_PERSON_SAVE] =
 	"UPDATE person SET login = $1, role = $2, disabled = $3, expires = $4, locale = $5, profile = $6, "
 	"address = $7, email_verified = $8, password = $9, initial = $10, initial_from = $11, initial_used = $12, "
-	"birth_confirmed = $13, terms = $14, method = $15, created = $16, batch = $17, last_login = $18, mac = $19 "
-	"WHERE id = $20",
+	"birth_confirmed = $13, terms = $14, method = $15, created = $16, batch = $17, password_set = $18, "
+	"password_expired = $19, last_login = $20, mac = $21 WHERE id = $22",
     [SQL_PERSON_MAC] = "UPDATE person SET mac = $1 WHERE id = $2",
     [SQL_PERSON_SEEN] = "UPDATE person SET last_login = $1 WHERE id = $2",
     [SQL_PERSON_DELETE] = "DELETE FROM person WHERE id = $1",

@@ -354,7 +354,7 @@ static enum err check_schema(struct store *st, const char *path, struct errmsg *
 		return err_set(m, ERR_CORRUPT, "%s: not a store of this program, or damaged", path);
 	if (e != ERR_NONE)
 		return err_set(m, e, "%s: %s", path, err_text(e));
-	if (version < STORE_SCHEMA - 1 || version < 1)
+	if (version < STORE_SCHEMA_OLDEST)
 		return err_set(m, ERR_DENIED,
 			       "%s: has schema %lld, this program needs %d: run `kosmoctl store upgrade`", path,
 			       (long long)version, STORE_SCHEMA);

@@ -9,9 +9,10 @@
 #include "keeper/password.h"
 #include "keeper/seal.h"
 
-#define STORE_SCHEMA	   1
-#define STORE_BUSY_MS	   2000
-#define AUTHENTICATORS_MAX 16
+#define STORE_SCHEMA	    2
+#define STORE_SCHEMA_OLDEST 2 /* what this program can work on without `kosmoctl store upgrade` */
+#define STORE_BUSY_MS	    2000
+#define AUTHENTICATORS_MAX  16
 
 struct store;
 struct conf;
@@ -60,6 +61,8 @@ struct person {
 	bool birth_confirmed;
 	int64_t terms;		 /* the version accepted, 0 none */
 	enum factor_kind method; /* chosen in the wizard */
+	int64_t password_set;	 /* when the own password was; 0: not known (made before schema 2, or imported) */
+	bool password_expired;	 /* the admin wants another one at the next login */
 	int64_t created, last_login;
 	struct id batch; /* of the import that brought it; zero: none */
 };

@@ -143,11 +143,15 @@ static void schemas(void **state)
 	struct store *st = NULL;
 	struct errmsg m = {""};
 
-	raw(f, "UPDATE schema_version SET version = 2");
+	raw(f, "UPDATE schema_version SET version = 3");
 	OK(store_open(f->path, f->seal, &st, &m));
 	store_close(st);
 	st = NULL;
-	raw(f, "UPDATE schema_version SET version = 3");
+	assert_int_equal(STORE_SCHEMA, 2); /* a new schema: the numbers here go up with it */
+	raw(f, "UPDATE schema_version SET version = 4");
+	assert_int_equal(store_open(f->path, f->seal, &st, &m), ERR_DENIED);
+	assert_non_null(strstr(m.text, "kosmoctl store upgrade"));
+	raw(f, "UPDATE schema_version SET version = 1");
 	assert_int_equal(store_open(f->path, f->seal, &st, &m), ERR_DENIED);
 	assert_non_null(strstr(m.text, "kosmoctl store upgrade"));
 	raw(f, "UPDATE schema_version SET version = -1");
@@ -194,6 +198,8 @@ static void assert_same(const struct person *a, const struct person *b)
 	assert_int_equal(a->initial_from, b->initial_from);
 	assert_int_equal(a->initial_used, b->initial_used);
 	assert_int_equal(a->birth_confirmed, b->birth_confirmed);
+	assert_int_equal(a->password_set, b->password_set);
+	assert_int_equal(a->password_expired, b->password_expired);
 	assert_int_equal(a->terms, b->terms);
 	assert_int_equal(a->method, b->method);
 	assert_int_equal(a->created, b->created);
@@ -225,7 +231,8 @@ static void people(void **state)
 	assert_same(&p, &q);
 
 	p.role = ROLE_STAFF;
-	p.disabled = p.email_verified = p.initial_used = p.birth_confirmed = true;
+	p.disabled = p.email_verified = p.initial_used = p.birth_confirmed = p.password_expired = true;
+	p.password_set = NOW - 5;
 	p.expires = NOW + 100;
 	p.terms = 7;
 	p.method = FACTOR_TOTP;
@@ -479,6 +486,9 @@ static void tampering(void **state)
 	    {"verified", "UPDATE person SET email_verified = 1 WHERE login = 'a'"},
 	    {"address", "UPDATE person SET address = (SELECT address FROM person WHERE login = 'b') WHERE login = 'a'"},
 	    {"profile", "UPDATE person SET profile = (SELECT profile FROM person WHERE login = 'b') WHERE login = 'a'"},
+	    {"password expired no more", "UPDATE person SET password_expired = 0 WHERE login = 'a'"},
+	    {"password younger", "UPDATE person SET password_set = password_set + 1 WHERE login = 'a'"},
+	    {"password's age unknown", "UPDATE person SET password_set = 0 WHERE login = 'a'"},
 	    {"terms", "UPDATE person SET terms = 9 WHERE login = 'a'"},
 	    {"mac", "UPDATE person SET mac = (SELECT mac FROM person WHERE login = 'b') WHERE login = 'a'"},
 	    {"mac cut", "UPDATE person SET mac = x'' WHERE login = 'a'"},
@@ -515,6 +525,8 @@ static void tampering(void **state)
 		b = person_make("b");
 		snprintf(a.password, sizeof a.password, "$y$a");
 		snprintf(b.password, sizeof b.password, "$y$b");
+		a.password_set = 1;
+		a.password_expired = true;
 		OK(store_person_add(f->st, &a));
 		OK(store_person_add(f->st, &b));
 		OK(store_commit(f->st));
