@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import time
@@ -128,6 +129,13 @@ class Instance:
             if row and row[0] == login:
                 return row[-1]
         raise KeyError(login)
+
+    def rows(self, sql, *args):
+        db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)
+        try:
+            return db.execute(sql, args).fetchall()
+        finally:
+            db.close()
 
     def start(self, env=None):
         self.process = Process([KEEPER, "-c", self.conf], self.dir / "keeper.log", env)

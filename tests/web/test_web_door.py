@@ -102,13 +102,6 @@ class Door(Instance):
             self.mailer = None
         return super().stop()
 
-    def rows(self, sql, *args):
-        db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)
-        try:
-            return db.execute(sql, args).fetchall()
-        finally:
-            db.close()
-
     def settled(self):
         wait_until(lambda: self.rows("SELECT count(*) FROM outbox WHERE state = 1") == [(0,)], 15, "the outbox")
 

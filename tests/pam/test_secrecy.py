@@ -1,0 +1,135 @@
+"""Nothing before the verdict: to whoever may not enter, the terminal says the same bytes after the same work. Counted, not
+timed (bench_verdict.py times it)."""
+import hashlib
+import time
+
+import pytest
+from conftest import SANITIZED
+from counted import Counted
+from harness import Instance, Person, Sshd, wait_until
+from kosmo_wire import Client
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="what is counted is the same in every build")
+
+# A person a case and a try, so that nobody waits for what somebody else did.
+TRIES = 2
+KNOWN = ["wrong_password", "wrong_code", "both_wrong", "empty", "disabled", "expired", "right"]
+PEOPLE = {k: [Person(f"{k}{i}") for i in range(TRIES)] for k in KNOWN}
+PEOPLE["member"] = [Person(f"member{i}", role="member") for i in range(TRIES)]
+PEOPLE["unenrolled"] = [Person(f"unenrolled{i}", seed=False) for i in range(TRIES)]
+PEOPLE["initial"] = [Person(f"initial{i}", password=False, seed=False) for i in range(TRIES)]
+LOCKED, LOCKED_OUT = Person("locked"), Person("lockedout")
+FAKE = "\b\n\r\x7fINCORRECT"
+
+
+@pytest.fixture(scope="module")
+def keeper(module_folder):
+    everyone = [p for group in PEOPLE.values() for p in group] + [LOCKED, LOCKED_OUT]
+    i = Instance(module_folder, everyone)
+    for p in PEOPLE["disabled"]:
+        i.ctl("user", "disable", p.login)
+    for p in PEOPLE["expired"]:
+        i.ctl("user", "expire", p.login, "2020-01-01")
+    i.counted = Counted(module_folder, i)
+    i.start(i.counted.env)
+    for n in range(8):  # every worker has opened its store and prepared its statements
+        dialogue(i, f"before{n}", "wrong", "123456")
+    yield i
+    assert i.stop() == 0, "the keeper leaves in order"
+
+
+def cases(keeper):
+    """name -> [(login, password, code)], one a try."""
+    def of(group, password=lambda p: p.password, code=lambda p: p.code()):
+        return [(p.login, password(p), code(p)) for p in PEOPLE[group]]
+
+    return {
+        "unknown": [(f"nobody{i}", "wrong", "123456") for i in range(TRIES)],
+        "unknown to sshd": [(f"ghost{i}", FAKE[:9], FAKE[:6]) for i in range(TRIES)],
+        "no staff's name": [(f"Nobody-{i}", "wrong", "123456") for i in range(TRIES)],
+        "longer than any": [(chr(97 + i) * 300, "wrong", "123456") for i in range(TRIES)],
+        "wrong password": of("wrong_password", lambda p: "wrong"),
+        "wrong code": of("wrong_code", code=lambda p: p.wrong_code()),
+        "both wrong": of("both_wrong", lambda p: "wrong", lambda p: p.wrong_code()),
+        "empty replies": of("empty", lambda p: "", lambda p: ""),
+        "unenrolled": of("unenrolled", code=lambda p: "123456"),
+        "letter's password": of("initial", lambda p: keeper.initial(p.login), lambda p: "123456"),
+        "member": of("member"),
+        "disabled": of("disabled"),
+        "expired": of("expired"),
+    }
+
+
+def dialogue(keeper, login, password, code, rhost="203.0.113.7"):
+    """Every frame of the keeper's, whole."""
+    frames = []
+    with Client(keeper.socket) as c:
+        frames.append(c.ask("begin", {"phase": "auth", "service": "sshd", "user": login, "rhost": rhost, "ruid": 0}))
+        for reply in password, code:
+            frames.append(c.ask("answer", {"text": reply}))
+            if frames[-1][0] != "ask":
+                break
+        assert c.sock.recv(1) == b"", "and hangs up"
+    return frames
+
+
+def test_same_words_and_work(keeper):
+    seen = {}
+    for name, tries in cases(keeper).items():
+        seen[name] = [keeper.counted.work(lambda t=t: dialogue(keeper, *t)) for t in tries]
+    said = {name: {repr(frames) for frames, _ in runs} for name, runs in seen.items()}
+    assert len({frozenset(s) for s in said.values()}) == 1 and all(len(s) == 1 for s in said.values()), said
+    # the least of the tries: housekeeping may have fallen into one
+    work = {name: {k: min(c[k] for _, c in runs) for k in ("hashes", "writes", "commits", "syncs", "mails")} for name, runs in seen.items()}
+    assert len({tuple(w.values()) for w in work.values()}) == 1, work
+    assert work["unknown"]["hashes"] == 1 and work["unknown"]["mails"] == 0 and work["unknown"]["writes"] > 2, work
+
+
+def test_the_right_one_sees_nothing_else_until_the_verdict(keeper):
+    p = PEOPLE["right"][0]
+    (right, done), (wrong, _) = (keeper.counted.work(lambda t=t: dialogue(keeper, *t)) for t in
+                                 ((p.login, p.password, p.code()), ("nobody", "wrong", "123456")))
+    assert right[:-1] == wrong[:-1] and right[-1] == ("verdict", {"verdict": "allow"}) and done["hashes"] == 1
+
+
+def guessed_until_it_waits(keeper, login):
+    """Wrong ones until nothing is checked for two seconds at least."""
+    waiting = "SELECT key FROM counter WHERE not_before >= ?"
+    others = set(keeper.rows(waiting, 0))
+
+    def waits():
+        dialogue(keeper, login, "wrong", "123456", "198.51.100.1")
+        return len(set(keeper.rows(waiting, time.time() + 2)) - others) >= 2  # password and code
+    wait_until(waits, 20, f"{login} has to wait")
+
+
+def test_who_waits_and_an_unknown_name_that_waits(keeper):
+    """From then on even the right one is refused for a while, in the same words, at the same cost."""
+    work = {}
+    for name, right in (("locked", (LOCKED.password, LOCKED.code())), ("somebody", ("wrong", "123456"))):
+        guessed_until_it_waits(keeper, name)
+        frames, counts = keeper.counted.work(lambda: dialogue(keeper, name, *right, "198.51.100.2"))
+        assert frames[-1] == ("verdict", {"verdict": "deny"}), frames
+        work[name] = frames, {k: counts[k] for k in ("hashes", "writes", "commits", "syncs", "mails")}
+    assert work["locked"] == work["somebody"] and work["locked"][1]["hashes"] == 1, work
+
+
+def test_sshd_says_the_same(keeper, module_folder):
+    """The bytes that arrive at the client's terminal, for accounts that exist and that do not."""
+    staff = [p for p in (*PEOPLE["right"][1:], *PEOPLE["disabled"], *PEOPLE["unenrolled"], LOCKED_OUT)]
+    line = keeper.module()
+    s = Sshd(module_folder, staff, f"auth required {line}\naccount required {line}")
+    try:
+        said = {}
+        guessed_until_it_waits(keeper, LOCKED_OUT.login)
+        for name, login, *replies in (
+                ("locked", LOCKED_OUT.login, LOCKED_OUT.password, LOCKED_OUT.code()), ("unknown", "nobody-at-all", "wrong", "123456"), ("wrong", PEOPLE["right"][1].login, "wrong", PEOPLE["right"][1].code()),
+                ("disabled", PEOPLE["disabled"][1].login, PEOPLE["disabled"][1].password, PEOPLE["disabled"][1].code()),
+                ("unenrolled", PEOPLE["unenrolled"][1].login, PEOPLE["unenrolled"][1].password, "123456")):
+            c = s.ssh(login, *replies)
+            text = "\n".join([*c.asked, c.text]).replace(login, "LOGIN")
+            said[name] = c.exit, hashlib.sha256(text.encode()).hexdigest(), text
+            assert c.exit == 255 and len(c.asked) == 2, said
+        assert len({v[:2] for v in said.values()}) == 1, said
+    finally:
+        s.end()
