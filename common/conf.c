@@ -39,6 +39,7 @@ const struct conf_option conf_options[] = {
 	{"initial_password_days", CONF_NUMBER, AT(initial_password_days), "90", NULL, 1, 366},
 	{"terms.version", CONF_NUMBER, AT(terms_version), "1", NULL, 0, 1000000000},
 	{"keeper.hash_slots", CONF_NUMBER, AT(hash_slots), "0", NULL, 0, 64},
+	{"limits.exempt", CONF_NETWORKS, AT(limits_exempt), "", NULL, 0, 0},
 	{"pam.language", CONF_CHOICE, AT(pam_language), "en", "ja|en", 0, 0},
 	{"pam.key_services", CONF_STRING, AT(pam_key_services), "sshd", NULL, 0, 0},
 	{"mail.transport", CONF_CHOICE, AT(mail_transport), "smtp", "smtp|maildir", 0, 0},

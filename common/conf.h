@@ -29,6 +29,8 @@ struct conf {
 	int64_t terms_version; /* 0: no terms asked */
 	/* keeper */
 	int64_t hash_slots; /* 0: one per core */
+	/* limits */
+	char *limits_exempt; /* networks with ten times the room, "10.0.0.0/8 2001:db8::/32" */
 	/* pam */
 	char *pam_language;	/* ja, en: the words at the terminal */
 	char *pam_key_services; /* services whose SSH_AUTH_INFO_0 is believed, separated by spaces */
@@ -51,7 +53,8 @@ enum conf_type {
 	CONF_EMAIL,
 	CONF_HOSTPORT,
 	CONF_LISTEN,
-	CONF_ADDRESSES
+	CONF_ADDRESSES,
+	CONF_NETWORKS
 };
 
 struct conf_option {
@@ -63,8 +66,8 @@ struct conf_option {
 	int64_t min, max;    /* CONF_NUMBER, CONF_SECONDS ("30m", "10h", "30d", plain seconds) */
 };
 
-/* "KEY =" without a value is for STRING, ADDRESSES and whatever is preset to nothing. Ends with a NULL name. man page
- * kosmo.conf(5) is held against it by a test. */
+/* "KEY =" without a value is for STRING, ADDRESSES, NETWORKS and whatever is preset to nothing. Ends with a NULL name.
+ * man page kosmo.conf(5) is held against it by a test. */
 extern const struct conf_option conf_options[];
 
 /* Reads path and its drop-ins. m says "FILE:LINE: what is wrong; what to do". */

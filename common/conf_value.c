@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/conf_value.h"
+#include "common/net.h"
 #include "common/text.h"
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -326,6 +327,30 @@ static enum err set_addresses(struct conf *c, const struct conf_option *o, const
 	return list.failed ? ERR_NOMEM : store(c, o, list.len ? (const char *)list.data : "", list.len);
 }
 
+static enum err set_networks(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	AUTO_BUF list = BUF_INIT;
+	char word[CONF_VALUE_MAX + 1], shown[NET_TEXT];
+	struct net_range r;
+
+	for (text += strspn(text, " \t"); *text; text += strspn(text, " \t")) {
+		size_t n = strcspn(text, " \t");
+
+		snprintf(word, sizeof word, "%.*s", (int)n, text);
+		if (!net_parse_range(word, &r))
+			return err_set(why, ERR_INVALID,
+				       "\"%s\" is not a network; write networks like 10.0.0.0/8 or 2001:db8::/32, "
+				       "separated by spaces, each with zeroes behind its length",
+				       word);
+		net_text(&r, shown);
+		if (list.len > 0)
+			buf_addc(&list, ' ');
+		buf_adds(&list, shown);
+		text += n;
+	}
+	return list.failed ? ERR_NOMEM : store(c, o, list.len ? (const char *)list.data : "", list.len);
+}
+
 static enum err set_string(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
 {
 	(void)why;
@@ -336,12 +361,13 @@ static enum err (*const setters[])(struct conf *, const struct conf_option *, co
     [CONF_STRING] = set_string,	      [CONF_NUMBER] = set_number,     [CONF_SECONDS] = set_seconds,
     [CONF_PATH] = set_path,	      [CONF_URL] = set_url,	      [CONF_CHOICE] = set_choice,
     [CONF_EMAIL] = set_email,	      [CONF_HOSTPORT] = set_hostport, [CONF_LISTEN] = set_listen,
-    [CONF_ADDRESSES] = set_addresses,
+    [CONF_ADDRESSES] = set_addresses, [CONF_NETWORKS] = set_networks,
 };
 
 static bool empty_allowed(const struct conf_option *o)
 {
-	return o->type == CONF_STRING || o->type == CONF_ADDRESSES || (o->preset && o->preset[0] == '\0');
+	return o->type == CONF_STRING || o->type == CONF_ADDRESSES || o->type == CONF_NETWORKS ||
+	       (o->preset && o->preset[0] == '\0');
 }
 
 enum err conf_value_set(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-void attempt_init(struct attempt *a, enum door door, const char *place, const char *address, const char *login)
+void attempt_init(struct attempt *a, enum door door, const char *place, const struct origin *origin, const char *login)
 {
 	memset(a, 0, sizeof *a);
 	a->door = door;
 	snprintf(a->place, sizeof a->place, "%s", place);
-	snprintf(a->address, sizeof a->address, "%s", address ? address : "");
+	a->origin = *origin;
 	AUTO_BUF b = BUF_INIT;
 	if (door == DOOR_WEB && !text_login(login, strlen(login), &b) && buf_str(&b))
 		login = buf_str(&b);
@@ -75,7 +75,8 @@ bool attempt_initial_matches(const struct keeper *k, const struct person *p, con
 static enum err audit(struct store *st, const struct attempt *a, bool known, int64_t now, const char *event,
 		      const char *detail)
 {
-	struct audit row = {.time = now, .event = event, .door = a->place, .address = a->address, .detail = detail};
+	struct audit row = {
+	    .time = now, .event = event, .door = a->place, .address = a->origin.shown, .detail = detail};
 	if (known)
 		row.person = a->person;
 	return store_audit(st, &row);

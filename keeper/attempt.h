@@ -8,11 +8,12 @@
 #include "keeper/factor.h"
 #include "keeper/keeper.h"
 #include "keeper/limits.h"
+#include "keeper/origin.h"
 
 struct attempt {
 	enum door door;
-	char place[72];	  /* "web", "pam:sshd": for the audit */
-	char address[64]; /* client, "" if none */
+	char place[72]; /* "web", "pam:sshd": for the audit */
+	struct origin origin;
 	/* canonical; of an unknown name it only picks a bucket and is never stored or logged */
 	char login[LOGIN_MAX + 1];
 	bool nobody; /* longer than any login: cut short here, it must not become somebody else's */
@@ -28,8 +29,9 @@ struct attempt {
 	char upgrade[PASSWORD_HASH_MAX];
 };
 
-/* login as typed. At the terminal it is compared byte by byte, in the browser it is made canonical first. */
-void attempt_init(struct attempt *a, enum door door, const char *place, const char *address, const char *login);
+/* origin as the door filled it; login as typed. At the terminal it is compared byte by byte, in the browser it is made
+ * canonical first. */
+void attempt_init(struct attempt *a, enum door door, const char *place, const struct origin *origin, const char *login);
 void attempt_clear(struct attempt *a);
 
 /* The password: counts (a transaction of its own), then exactly one yescrypt whoever asks. ERR_NONE = checked, see

@@ -61,7 +61,7 @@ static void log_decision(const struct dialogue *d, enum verdict v, const char *h
 	const struct attempt *a = &d->attempt;
 	syslog(LOG_AUTHPRIV | (v == VERDICT_ALLOW ? LOG_INFO : LOG_NOTICE),
 	       "%s service=%s user=%s rhost=%s verdict=%s%s%s", d->account ? "account" : "auth", d->service,
-	       a->found ? a->login : "(unknown)", a->address[0] ? a->address : "-", verdict_name(v),
+	       a->found ? a->login : "(unknown)", a->origin.shown[0] ? a->origin.shown : "-", verdict_name(v),
 	       how[0] ? " by " : "", how);
 }
 
@@ -119,11 +119,13 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 		return err_set(why, ERR_DENIED, "uid %lu asked for an account that is not its own",
 			       (unsigned long)peer->uid);
 	char place[72], address[64];
+	struct origin origin;
 	clean(d->service, sizeof d->service, service);
 	clean(address, sizeof address, peer->trusted ? rhost : NULL);
 	snprintf(place, sizeof place, "pam:%s", d->service);
 	d->account = !strcmp(phase, "account");
-	attempt_init(&d->attempt, DOOR_PAM, place, address, user);
+	origin_terminal(&origin, k->conf, address);
+	attempt_init(&d->attempt, DOOR_PAM, place, &origin, user);
 	if (d->policy.password == POLICY_KEY)
 		d->policy.password = peer->trusted && key_verified(k, m, service) ? POLICY_SKIP : POLICY_ASK;
 	return ERR_NONE;

@@ -77,7 +77,9 @@ static void password_page(struct call *c)
 
 static enum err change(struct call *c, struct change *ch, const char *current, const char *nfkc, char *hash)
 {
-	attempt_init(&ch->attempt, DOOR_WEB, "web", c->address, c->person.login);
+	struct origin origin;
+	origin_browser(&origin, c->k->conf, c->address);
+	attempt_init(&ch->attempt, DOOR_WEB, "web", &origin, c->person.login);
 	enum err e = attempt_password(c->k, c->st, &c->k->web_gate, &ch->attempt, current, strlen(current), c->now);
 	/* the initial password is no password to change from */
 	ch->attempt.password_right = ch->attempt.password_right && !ch->attempt.initial;

@@ -81,7 +81,9 @@ void flow_login(struct call *c)
 		return;
 	}
 	struct login l = {.guard = false};
-	attempt_init(&l.attempt, DOOR_WEB, "web", c->address, login);
+	struct origin origin;
+	origin_browser(&origin, c->k->conf, c->address);
+	attempt_init(&l.attempt, DOOR_WEB, "web", &origin, login);
 	enum err e = attempt_password(c->k, c->st, &c->k->web_gate, &l.attempt, password, strlen(password), c->now);
 	if (!e)
 		e = call_transact_any(c, login_settle, &l);
@@ -108,7 +110,9 @@ static void code_page(struct call *c)
 
 static void attempt_of_session(struct call *c, struct attempt *a)
 {
-	attempt_init(a, DOOR_WEB, "web", c->address, c->person.login);
+	struct origin origin;
+	origin_browser(&origin, c->k->conf, c->address);
+	attempt_init(a, DOOR_WEB, "web", &origin, c->person.login);
 	a->password_right = true;
 }
 

@@ -109,9 +109,13 @@ static enum verdict factor(struct world *w, struct attempt *a, const char *text,
 	return attempt_factor(&w->k, w->st, a, text, strlen(text), now, NULL, NULL, NULL);
 }
 
+static const struct conf world_conf;
+
 static void start(struct attempt *a, const char *login, enum door door)
 {
-	attempt_init(a, door, door == DOOR_PAM ? "pam:test" : "web", "192.0.2.1", login);
+	struct origin o;
+	origin_terminal(&o, &world_conf, "192.0.2.1");
+	attempt_init(a, door, door == DOOR_PAM ? "pam:test" : "web", &o, login);
 }
 
 static void right_password_and_code_allow_once(void **state)

@@ -128,6 +128,8 @@ static void every_key(void **state)
 		      "min = 10\n"
 		      "[keeper]\n"
 		      "hash_slots = 64\n"
+		      "[limits]\n"
+		      "exempt = 10.0.0.0/8  2001:DB8::/32 192.0.2.1 ::/0\n"
 		      "[pam]\n"
 		      "language = ja\n"
 		      "key_services =\n"
@@ -160,6 +162,7 @@ static void every_key(void **state)
 	shown(c, "session.max", "1d");
 	shown(c, "password.min", "10");
 	shown(c, "keeper.hash_slots", "64");
+	shown(c, "limits.exempt", "10.0.0.0/8 2001:db8::/32 192.0.2.1 ::/0");
 	shown(c, "pam.language", "ja");
 	shown(c, "pam.key_services", "");
 	shown(c, "mail.transport", "maildir");
@@ -342,6 +345,10 @@ static void values_refused(void **state)
 	    {"web.trusted_proxies = 127.0.0.1, ::1", "127.0.0.1,"},
 	    {"web.trusted_proxies = 10.0.0.0/8", "10.0.0.0/8"},
 	    {"web.trusted_proxies = nginx", "nginx"},
+	    {"limits.exempt = 10.0.0.1/8", "10.0.0.1/8"},
+	    {"limits.exempt = 10.0.0.0/33", "10.0.0.0/33"},
+	    {"limits.exempt = 10.0.0.0/", "10.0.0.0/"},
+	    {"limits.exempt = office", "office"},
 	};
 	char text[400];
 
