@@ -4,7 +4,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <syslog.h>
+#include <unistd.h>
+
+#define BEHIND 10 /* a tenth of the weight of a thread that is not */
 
 struct job {
 	pool_job run;
@@ -18,7 +22,7 @@ struct pool {
 	pthread_cond_t more;
 	struct job *ring;
 	unsigned cap, head, count, threads;
-	bool stopping;
+	bool stopping, behind;
 	pthread_t thread[];
 };
 
@@ -43,6 +47,8 @@ static void *work(void *arg)
 	struct store *st = NULL;
 	struct job j;
 	pthread_setname_np(pthread_self(), p->name);
+	if (p->behind)
+		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), BEHIND);
 	while (take(p, &j)) {
 		struct errmsg m;
 		if (!st && keeper_store(p->k, &st, &m)) {
@@ -55,13 +61,15 @@ static void *work(void *arg)
 	return NULL;
 }
 
-enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, struct pool **ret)
+enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, bool behind,
+		    struct pool **ret)
 {
 	struct pool *p = calloc(1, sizeof *p + threads * sizeof *p->thread);
 	if (!p)
 		return ERR_NOMEM;
 	p->k = k;
 	p->cap = queue;
+	p->behind = behind;
 	snprintf(p->name, sizeof p->name, "%s", name);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);

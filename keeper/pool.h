@@ -10,7 +10,9 @@ struct pool;
 /* What a job is given. st is NULL if the store could not be opened: the job must then answer "unavailable". */
 typedef void (*pool_job)(struct keeper *k, struct store *st, void *arg);
 
-enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, struct pool **ret);
+/* behind: its threads get the processor after the others' (setpriority(2); where that is not allowed, beside them). */
+enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, bool behind,
+		    struct pool **ret);
 /* ERR_BUSY when the queue is full: the job was not taken. */
 enum err pool_submit(struct pool *p, pool_job job, void *arg);
 /* Finishes what is queued, ends the threads. */

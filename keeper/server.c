@@ -360,13 +360,14 @@ static enum err start_pools(struct server *s)
 	sem_getvalue(&s->k->web_gate.places, &slots);
 	/* two threads a place: one hashes while the other counts, settles and waits for the disk */
 	unsigned hash = 2 * (unsigned)(slots > 0 ? slots : 1);
-	enum err e = pool_start(s->k, "auth", FAST_THREADS, FAST_QUEUE, &s->auth);
+	enum err e = pool_start(s->k, "auth", FAST_THREADS, FAST_QUEUE, false, &s->auth);
 	if (!e)
-		e = pool_start(s->k, "auth-hash", hash, HASH_QUEUE, &s->auth_hash);
+		e = pool_start(s->k, "auth-hash", hash, HASH_QUEUE, false, &s->auth_hash);
 	if (!e)
-		e = pool_start(s->k, "web", FAST_THREADS, FAST_QUEUE, &s->web);
+		e = pool_start(s->k, "web", FAST_THREADS, FAST_QUEUE, false, &s->web);
 	if (!e)
-		e = pool_start(s->k, "web-hash", hash, HASH_QUEUE, &s->web_hash);
+		/* whoever floods the form with passwords takes what is left, also of the processor */
+		e = pool_start(s->k, "web-hash", hash, HASH_QUEUE, true, &s->web_hash);
 	return e;
 }
 

@@ -1,9 +1,10 @@
 /* bench_pam: how long a PAM transaction with one code takes, from pam_start to pam_end, and what an fsync and a
  * yescrypt take beside it.
  *
- *   bench_pam pam CONFDIR SERVICE PEOPLE   each line of PEOPLE, "login base32-secret", logs in once (auth and setcred)
- *   bench_pam fsync FOLDER N               N times 4 KiB written over and fdatasync(2)ed
- *   bench_pam yescrypt N                   N times crypt(3) at cost 5
+ *   bench_pam pam CONFDIR SERVICE PEOPLE [AT-ONCE]
+ *                                          each line of PEOPLE, "login base32-secret [password]", logs in once (auth
+ * and setcred), so many at once (1) bench_pam fsync FOLDER N               N times 4 KiB written over and
+ * fdatasync(2)ed bench_pam yescrypt N                   N times crypt(3) at cost 5
  *
  * Prints: name, count, p50, p99, mean in microseconds. */
 #include "config.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,12 +68,19 @@ static void times_print(struct times *t, const char *name)
 	free(t->us);
 }
 
-static int converse(int n, const struct pam_message **msg, struct pam_response **ret, void *code)
+/* What is typed: the password where there is one, then the code. */
+struct replies {
+	const char *text[2];
+	int next;
+};
+
+static int converse(int n, const struct pam_message **msg, struct pam_response **ret, void *arg)
 {
+	struct replies *r = arg;
 	if (n != 1 || (*ret = calloc(1, sizeof(**ret))) == NULL)
 		return PAM_CONV_ERR;
 	if (msg[0]->msg_style == PAM_PROMPT_ECHO_OFF || msg[0]->msg_style == PAM_PROMPT_ECHO_ON)
-		(*ret)->resp = strdup(code);
+		(*ret)->resp = strdup(r->next < 2 ? r->text[r->next++] : "");
 	return PAM_SUCCESS;
 }
 
@@ -85,9 +94,9 @@ static void code_now(const char *secret, char code[static 9])
 		die("no code");
 }
 
-static double login(const char *confdir, const char *service, const char *user, char *code)
+static double login(const char *confdir, const char *service, const char *user, struct replies *replies)
 {
-	const struct pam_conv conv = {converse, code};
+	const struct pam_conv conv = {converse, replies};
 	pam_handle_t *pamh = NULL;
 	double start = now_us();
 	int r = pam_start_confdir(service, user, &conv, confdir, &pamh);
@@ -104,23 +113,57 @@ static double login(const char *confdir, const char *service, const char *user, 
 	return took;
 }
 
-static void bench_logins(const char *confdir, const char *service, const char *people)
+/* Every step-th line from the first-th on; each time goes to out. */
+static void logins(const char *confdir, const char *service, const char *people, long first, long step, int out)
 {
-	struct times t = {0};
 	char line[256], code[9];
 	FILE *f = fopen(people, "r");
 	if (f == NULL)
 		die("cannot open the list of people");
-	while (fgets(line, sizeof(line), f) != NULL) {
-		char *secret = strchr(line, ' ');
+	for (long i = 0; fgets(line, sizeof(line), f) != NULL; i++) {
+		if (i % step != first)
+			continue;
 		line[strcspn(line, "\n")] = '\0';
+		char *secret = strchr(line, ' ');
 		if (secret == NULL)
 			die("a line without a secret");
 		*secret++ = '\0';
+		char *password = strchr(secret, ' ');
+		if (password != NULL)
+			*password++ = '\0';
 		code_now(secret, code);
-		times_add(&t, login(confdir, service, line, code));
+		struct replies r = {.text = {password != NULL ? password : code, code}};
+		double us = login(confdir, service, line, &r);
+		if (write(out, &us, sizeof(us)) != (ssize_t)sizeof(us))
+			die("cannot tell a time");
 	}
 	fclose(f);
+}
+
+static void bench_logins(const char *confdir, const char *service, const char *people, long at_once)
+{
+	struct times t = {0};
+	int fd[2], status;
+	double us;
+	if (pipe(fd) != 0)
+		die("no pipe");
+	for (long i = 0; i < at_once; i++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			die("cannot fork");
+		if (pid == 0) {
+			close(fd[0]);
+			logins(confdir, service, people, i, at_once, fd[1]);
+			_exit(0);
+		}
+	}
+	close(fd[1]);
+	while (read(fd[0], &us, sizeof(us)) == (ssize_t)sizeof(us))
+		times_add(&t, us);
+	close(fd[0]);
+	for (long i = 0; i < at_once; i++)
+		if (wait(&status) < 0 || status != 0)
+			die("a login failed");
 	times_print(&t, service);
 }
 
@@ -167,13 +210,13 @@ static void bench_yescrypt(long n)
 
 int main(int argc, char **argv)
 {
-	if (argc == 5 && strcmp(argv[1], "pam") == 0)
-		bench_logins(argv[2], argv[3], argv[4]);
+	if ((argc == 5 || argc == 6) && strcmp(argv[1], "pam") == 0)
+		bench_logins(argv[2], argv[3], argv[4], argc == 6 ? strtol(argv[5], NULL, 10) : 1);
 	else if (argc == 4 && strcmp(argv[1], "fsync") == 0)
 		bench_fsync(argv[2], strtol(argv[3], NULL, 10));
 	else if (argc == 3 && strcmp(argv[1], "yescrypt") == 0)
 		bench_yescrypt(strtol(argv[2], NULL, 10));
 	else
-		die("usage: bench_pam pam CONFDIR SERVICE PEOPLE | fsync FOLDER N | yescrypt N");
+		die("usage: bench_pam pam CONFDIR SERVICE PEOPLE [AT-ONCE] | fsync FOLDER N | yescrypt N");
 	return 0;
 }
