@@ -80,4 +80,25 @@ enum err person_erase(struct store *st, const struct id *id);
 
 void store_audit_forget(struct store *st);
 
+/* ---- the audit chain (chain.c) ---- */
+
+/* The columns of SQL_AUDIT_PAGE, SQL_AUDIT_PAGE_PERSON and SQL_AUDIT_WALK. */
+enum { AUDIT_SEQ, AUDIT_TIME, AUDIT_PERSON, AUDIT_EVENT, AUDIT_DOOR, AUDIT_SEALED, AUDIT_MAC, AUDIT__COLUMNS };
+
+/* MAC over the previous row's MAC and all columns of this one, as stored. prev and ret may be the same. */
+enum err chain_mac(struct store *st, const uint8_t prev[static DIGEST_LEN], const struct db_value *v,
+		   uint8_t ret[static DIGEST_LEN]);
+
+/* Two places of the chain, each under a MAC of its own. The head goes with every row, so that a row cut off at the end
+ * is missed, and its number is never used again; the start is the last row that pruning took away. */
+enum chain_mark { CHAIN_HEAD = 1, CHAIN_START = 2 };
+/* ERR_NOTFOUND: there is none, and *ret is the place before the first row. */
+enum err chain_mark_get(struct store *st, enum chain_mark kind, struct audit_head *ret);
+enum err chain_mark_put(struct store *st, enum chain_mark kind, const struct audit_head *h); /* [tx] */
+/* [tx] The head of a store that has none yet: of a new one, or one of schema 1 with its rows. */
+enum err chain_begin(struct store *st);
+
+/* Whether what is sealed in the row that q stands on opens. */
+enum err audit_opens(struct query *q);
+
 #endif

@@ -68,6 +68,9 @@ static const struct migration migrations[] = {
 
     ALL(2, "ALTER TABLE person ADD COLUMN password_set BIGINT NOT NULL DEFAULT 0"),
     ALL(2, "ALTER TABLE person ADD COLUMN password_expired BIGINT NOT NULL DEFAULT 0"),
+
+    CLUSTERED(2, "CREATE TABLE audit_mark (kind BIGINT NOT NULL PRIMARY KEY, seq BIGINT NOT NULL, mac BYTEA NOT NULL, "
+		 "proof BYTEA NOT NULL)"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

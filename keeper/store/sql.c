@@ -108,12 +108,16 @@ const char *const sql_text[SQL__MAX] = {
 	"DO UPDATE SET failures = $2, not_before = $3, seen = $4",
     [SQL_COUNTER_CLEAR] = "DELETE FROM counter WHERE key = $1",
 
-    [SQL_AUDIT_HEAD] = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1",
+    [SQL_AUDIT_NEWEST] = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1",
     [SQL_AUDIT_ADD] = "INSERT INTO audit (seq, time, person, event, door, sealed, mac) "
 		      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
     [SQL_AUDIT_PAGE] = "SELECT " AUDIT "WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2",
     [SQL_AUDIT_PAGE_PERSON] = "SELECT " AUDIT "WHERE a.person = $1 AND a.seq < $2 ORDER BY a.seq DESC LIMIT $3",
     [SQL_AUDIT_WALK] = "SELECT " AUDIT "WHERE a.seq > $1 ORDER BY a.seq LIMIT $2",
+    [SQL_AUDIT_PRUNE] = "DELETE FROM audit WHERE seq <= $1",
+    [SQL_MARK_GET] = "SELECT seq, mac, proof FROM audit_mark WHERE kind = $1",
+    [SQL_MARK_PUT] = "INSERT INTO audit_mark (kind, seq, mac, proof) VALUES ($1, $2, $3, $4) ON CONFLICT (kind) "
+		     "DO UPDATE SET seq = $2, mac = $3, proof = $4",
 
     [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "
 			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",

@@ -304,6 +304,8 @@ static enum err write_schema(struct store *st)
 	if (e == ERR_NONE)
 		e = store_write(st, SQL_SCHEMA_SET, ARGS(V_INT(STORE_SCHEMA), V_BUF(&box)), NULL);
 	if (e == ERR_NONE)
+		e = chain_begin(st);
+	if (e == ERR_NONE)
 		e = store_commit(st);
 	store_rollback(st);
 	return e;

@@ -221,9 +221,51 @@ enum err store_audit(struct store *st, const struct audit *a);
 /* Newest first, before seq `before` (0: from the newest); person zero = all. Strings live until the next call. */
 enum err store_audit_page(struct store *st, const struct id *person, int64_t before, struct audit *ret, size_t max,
 			  size_t *ret_n);
-/* Walks the whole chain. *ret_bad: the first seq that is missing or does not fit, 0 if the chain is whole. Rows cut off
- * at the end do not show here: compare the newest seq with what was noted elsewhere. */
-enum err store_audit_check(struct store *st, int64_t *ret_bad);
+/* ---- the audit chain (store/chain.c) ---- */
+struct audit_head {
+	int64_t seq; /* of the newest row; 0: there was none yet */
+	uint8_t mac[DIGEST_LEN];
+};
+/* A head as it was noted outside of the store. */
+#define AUDIT_NOTE_LEN 8
+struct audit_note {
+	int64_t seq;
+	uint8_t mac[AUDIT_NOTE_LEN]; /* its MAC's beginning */
+};
+enum audit_fault {
+	AUDIT_FAULT_NONE,
+	AUDIT_FAULT_MISSING, /* rows bad to until are not there; those before and after are */
+	AUDIT_FAULT_CUT,     /* the same, and none is after them */
+	AUDIT_FAULT_CHANGED, /* the row does not fit the one before it: changed, exchanged, or of another store */
+	AUDIT_FAULT_SURPLUS, /* from bad on, rows stand behind the head */
+	AUDIT_FAULT_MARK,    /* what the store notes of its own head or start is gone, changed, or of another time */
+	AUDIT_FAULT_NOTED    /* the row is not the one that was noted outside */
+};
+struct audit_check {
+	enum audit_fault fault; /* the first one in the chain's order */
+	int64_t bad, until;	/* the rows it is about */
+	int64_t faults;		/* how many there are */
+	int64_t rows, first_time, last_time;
+	struct audit_head first, last; /* of the rows that are there; first without its MAC */
+	int64_t pruned;		       /* the newest row that pruning took away; 0: none */
+	size_t notes_fit, notes_pruned;
+	int64_t notes_newest; /* the newest that fits */
+	int64_t sealed_bad;   /* with `open`: rows whose sealed part does not open */
+};
+enum err store_audit_head(struct store *st, struct audit_head *ret);
+/* Walks the whole chain, in short snapshots, while others write. note: sorted by seq (store_audit_notes_sort). open:
+ * also opens what is sealed. An error only if the walk could not be made: what is wrong with the rows is in *ret. */
+enum err store_audit_check(struct store *st, const struct audit_note *note, size_t n, bool open,
+			   struct audit_check *ret);
+void store_audit_notes_sort(struct audit_note *note, size_t n);
+/* A MAC's beginning as notes have it, in hexadecimal digits. */
+void audit_note_text(const uint8_t mac[static AUDIT_NOTE_LEN], char ret[static 2 * AUDIT_NOTE_LEN + 1]);
+/* The number at seq and the digits at mac, whatever follows them; false if there are none. */
+bool audit_note_parse(const char *seq, const char *mac, struct audit_note *ret);
+/* Takes away up to max of the oldest rows while they are older than `before`, in a transaction of its own, and marks
+ * where the chain begins from then on. ERR_CORRUPT: a row among them does not fit; all stay, for the check to show.
+ * *ret_more: there may be more. */
+enum err store_audit_prune(struct store *st, int64_t before, size_t max, bool *ret_more);
 
 /* Deletes what is past its time (sessions, codes, counters of old, settled mails after 30 days), up to max rows each,
  * in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there may be more. */
