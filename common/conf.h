@@ -27,6 +27,8 @@ struct conf {
 	/* passwords */
 	int64_t password_min, initial_password_days;
 	int64_t terms_version; /* 0: no terms asked */
+	/* audit */
+	int64_t audit_keep_days; /* 0: for ever */
 	/* keeper */
 	int64_t hash_slots; /* 0: one per core */
 	/* limits */

@@ -4,6 +4,7 @@
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "common/wire.h"
+#include "keeper/house.h"
 #include "keeper/outbox.h"
 #include <poll.h>
 #include <pthread.h>
@@ -18,9 +19,7 @@
 #define STOP_MS	    5000  /* what a mail under way is given when the keeper stops */
 #define RETRY_FIRST 10	  /* seconds; doubles up to */
 #define RETRY_MOST  900
-#define LOOK_AGAIN  30	/* seconds, when nobody woke us */
-#define SWEEP_EVERY 600 /* seconds */
-#define SWEEP_ROWS  500
+#define LOOK_AGAIN  30 /* seconds, when nobody woke us */
 
 struct outbox {
 	struct keeper *k;
@@ -31,7 +30,7 @@ struct outbox {
 	bool woken, stopping;
 	int fd; /* to the mailer, -1 */
 	uint32_t id;
-	int64_t swept;
+	struct house house;
 	bool open_there; /* a mail was handed over, but the store has not taken the outcome yet: */
 	struct mail open;
 };
@@ -221,18 +220,9 @@ static enum err send_one(struct outbox *o)
 	return settle(o);
 }
 
-static void sweep(struct outbox *o)
+static bool stop(void *arg)
 {
-	int64_t now = clock_mono_ms() / 1000;
-	if (o->swept && now - o->swept < SWEEP_EVERY)
-		return;
-	o->swept = now;
-	bool more = true;
-	enum err e = ERR_NONE;
-	while (!e && more && !stopping(o)) /* in short transactions, others' between them */
-		e = store_sweep(o->st, clock_now(), SWEEP_ROWS, &more);
-	if (e && e != ERR_BUSY)
-		syslog(LOG_AUTHPRIV | LOG_ERR, "store: sweeping failed: %s", err_text(e));
+	return stopping(arg);
 }
 
 /* Sleeps until woken, until the next mail is due, or for LOOK_AGAIN. False: stop. */
@@ -269,9 +259,10 @@ static void *run(void *arg)
 			e = send_one(o);
 		if (e && e != ERR_NOTFOUND)
 			syslog(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
-		sweep(o);
-		store_tidy(o->st); /* this thread serves nobody: so that no login has to write the log back */
+		house_keep(&o->house, o->k, o->st, stop, o);
 	} while (rest(o));
+	if (o->st)
+		house_note(&o->house, o->st);
 	return NULL;
 }
 

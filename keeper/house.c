@@ -1,0 +1,56 @@
+#include "config.h"
+
+#include "common/clock.h"
+#include "keeper/house.h"
+#include <syslog.h>
+
+#define SWEEP_EVERY 600 /* seconds */
+#define SWEEP_ROWS  500
+#define PRUNE_MOST  20 /* transactions a sweep: a clock that is wrong for an hour must not cost the whole log */
+#define NOTE_EVERY  60
+
+static void sweep(const struct keeper *k, struct store *st, bool (*stop)(void *), void *arg)
+{
+	int64_t now = clock_now(), keep = k->conf->audit_keep_days * 86400;
+	bool more = true;
+	enum err e = ERR_NONE;
+	while (!e && more && !stop(arg)) /* others' transactions between them */
+		e = store_sweep(st, now, SWEEP_ROWS, &more);
+	if (e && e != ERR_BUSY)
+		syslog(LOG_AUTHPRIV | LOG_ERR, "store: sweeping failed: %s", err_text(e));
+	e = ERR_NONE;
+	more = keep > 0;
+	for (int i = 0; !e && more && i < PRUNE_MOST && !stop(arg); i++)
+		e = store_audit_prune(st, now - keep, SWEEP_ROWS, &more);
+	if (e && e != ERR_BUSY)
+		syslog(LOG_AUTHPRIV | LOG_ERR, "audit: old entries stay: %s; see kosmoctl audit --verify", err_text(e));
+}
+
+void house_note(struct house *h, struct store *st)
+{
+	struct audit_head head;
+	char mac[2 * AUDIT_NOTE_LEN + 1];
+	enum err e = store_audit_head(st, &head);
+	if (e == ERR_CORRUPT)
+		syslog(LOG_AUTHPRIV | LOG_ERR,
+		       "audit: the log's head was changed: no login can be noted, all are refused");
+	if (e || head.seq == h->seq)
+		return;
+	audit_note_text(head.mac, mac);
+	syslog(LOG_AUTHPRIV | LOG_NOTICE, "audit head seq=%lld mac=%s", (long long)head.seq, mac);
+	h->seq = head.seq;
+}
+
+void house_keep(struct house *h, const struct keeper *k, struct store *st, bool (*stop)(void *), void *arg)
+{
+	int64_t now = clock_mono_ms() / 1000;
+	if (!h->noted || now - h->noted >= NOTE_EVERY) {
+		h->noted = now;
+		house_note(h, st);
+	}
+	if (!h->swept || now - h->swept >= SWEEP_EVERY) {
+		h->swept = now;
+		sweep(k, st, stop, arg);
+	}
+	store_tidy(st); /* so that no login has to write the log back */
+}

@@ -1,0 +1,19 @@
+/* What a keeper does between logins: sweeps what is past its time, prunes the audit log, notes the log's head outside
+ * of the store. For a thread that serves nobody. */
+#ifndef KOSMO_HOUSE_H
+#define KOSMO_HOUSE_H
+
+#include "keeper/keeper.h"
+
+struct house {
+	int64_t swept, noted; /* when, in monotonic seconds; 0: never */
+	int64_t seq;	      /* of the head that was noted last */
+};
+
+/* What is due, in short transactions; stop is asked between them. Logs what fails. */
+void house_keep(struct house *h, const struct keeper *k, struct store *st, bool (*stop)(void *), void *arg);
+/* The head of the audit log, if it is another one than the last noted: one line to the journal, which somebody who
+ * changes the store cannot change too. */
+void house_note(struct house *h, struct store *st);
+
+#endif
