@@ -39,6 +39,9 @@ static const struct {
     [OPT_YES] = {"yes", 'y', false, NULL, "do not ask"},
     [OPT_PERSON] = {"person", 0, false, "LOGIN", "only what concerns LOGIN"},
     [OPT_LIMIT] = {"limit", 0, false, "N", "at most N entries (default 50)"},
+    [OPT_VERIFY] = {"verify", 0, false, NULL, "check that no entry was changed, removed or put in"},
+    [OPT_HEAD] = {"head", 0, false, "SEQ:HEX", "with --verify: the entry SEQ must be the one that was noted as HEX"},
+    [OPT_HEADS] = {"heads", 0, false, "FILE", "with --verify: the same for all heads in this part of the journal"},
 };
 
 static int args_find(const char *name, size_t len, char letter, uint32_t known)

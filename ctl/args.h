@@ -30,6 +30,9 @@ enum args_option {
 	OPT_YES,
 	OPT_PERSON,
 	OPT_LIMIT,
+	OPT_VERIFY,
+	OPT_HEAD,
+	OPT_HEADS,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT32_C(1) << (o))

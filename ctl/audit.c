@@ -94,6 +94,10 @@ enum ctl_exit audit_run(struct ctl *c, const struct args *a)
 	struct id person = {0};
 	int64_t limit = 50;
 	char login[LOGIN_MAX + 1];
+	if (a->value[OPT_VERIFY])
+		return audit_verify_run(c, a);
+	if (a->value[OPT_HEAD] || a->value[OPT_HEADS])
+		return ctl_usage("audit: --head and --heads are for --verify");
 	if (a->value[OPT_LIMIT] && !args_number(a->value[OPT_LIMIT], 1, INT64_MAX, &limit))
 		return ctl_usage("audit: --limit is no number from 1");
 	if (a->value[OPT_PERSON] && !ctl_login(a->value[OPT_PERSON], login))

@@ -22,6 +22,10 @@ enum ctl_exit user_change_delete(struct ctl *c, const struct args *a);
 enum ctl_exit user_reissue(struct ctl *c, const struct args *a);
 
 enum ctl_exit audit_run(struct ctl *c, const struct args *a);
+/* `audit --verify`: audit_run's. */
+enum ctl_exit audit_verify_run(struct ctl *c, const struct args *a);
+/* What is wrong with the log, on stderr; nothing if it is whole. */
+void audit_verify_say(const struct audit_check *r);
 
 enum ctl_exit config_check(struct ctl *c, const struct args *a);
 enum ctl_exit config_show(struct ctl *c, const struct args *a);

@@ -32,7 +32,8 @@ static const struct ctl_command main_commands[] = {
     {"user reissue", "[LOGIN...]", "make new initial passwords",
      B(ALL_UNFINISHED) | B(FILE) | B(REPLACE_OWN) | B(PASSWORDS), 0, ANY, user_reissue},
     {"user delete", "LOGIN", "delete one person and all that is theirs", B(YES), 1, 1, user_change_delete},
-    {"audit", "", "show what happened, newest first", B(PERSON) | B(LIMIT) | B(JSON), 0, 0, audit_run},
+    {"audit", "", "show what happened, newest first", B(PERSON) | B(LIMIT) | B(VERIFY) | B(HEAD) | B(HEADS) | B(JSON),
+     0, 0, audit_run},
     {"config check", "", "check the configuration and the files that it names", 0, 0, 0, config_check},
     {"config show", "", "show every option and its value", B(JSON), 0, 0, config_show},
 };
