@@ -37,7 +37,7 @@ class Site(Instance):
         self.seen = set()
 
     def start(self, env=None):
-        self.process = Process([ENROLLD, "-c", self.conf], self.dir / "enrolld.log", env)
+        self.process = Process([*(self.log.prefix if self.log else []), ENROLLD, "-c", self.conf], self.dir / "enrolld.log", env)
         wait_until(lambda: accepts(socket.AF_INET, ("127.0.0.1", self.port)) or not self.process.alive(), 20, "enrolld")
         wait_until(lambda: accepts(socket.AF_UNIX, str(self.dir / "run/web.sock")) or not self.process.alive(), 20, "keeper")
         assert self.process.alive(), self.process.log.read_text()
