@@ -108,11 +108,20 @@ static enum ctl_exit import_publish(struct import *im, const struct id *batch)
 		e = store_batch_publish(im->c->st, batch, clock_now());
 	if (!e)
 		e = ctl_audit(im->c, NULL, "import.publish", text);
-	if (!e)
+	if (!e) {
 		e = ctl_commit(im->c);
+		im->unsure = e != ERR_NONE;
+	}
 	ctl_rollback(im->c);
-	if (e)
-		return ctl_failed(e, "publishing", NULL);
+	if (e) {
+		enum ctl_exit r = ctl_failed(e, "publishing", NULL);
+		if (im->unsure && im->pass.rows)
+			ctl_say("%s is kept, for a failed write may still come to light: does kosmoctl user list show "
+				"the new "
+				"people, it is good; else delete it and import again",
+				im->pass.path);
+		return r;
+	}
 	im->published = true;
 	return CTL_OK;
 }
@@ -144,7 +153,7 @@ static enum ctl_exit import_all(struct import *im)
 
 static void import_close(struct import *im, enum ctl_exit r)
 {
-	bool left = false, keep = r == CTL_OK && im->published && im->pass.rows;
+	bool left = false, keep = ((r == CTL_OK && im->published) || im->unsure) && im->pass.rows;
 	passfile_close(&im->pass, keep, &left);
 	if (left)
 		ctl_say("%s holds nothing of use; delete it", im->pass.path);

@@ -30,7 +30,7 @@ struct import {
 	size_t n_bad, cap_bad;
 	/* what came of it */
 	int64_t n_rows, n_new, n_updated, n_unchanged, n_email, n_role;
-	bool published, dropped;
+	bool published, dropped, unsure; /* unsure: the commit that publishes failed */
 	struct json json;
 	enum { REPORT_NONE, REPORT_BAD, REPORT_DIFFERENCES } part; /* the JSON array that is open */
 };

@@ -45,14 +45,9 @@ enum err person_initial(const struct seal *seal, struct person *p, int64_t now, 
 {
 	uint8_t digest[DIGEST_LEN];
 	char text[PERSON_INITIAL];
-	AUTO_BUF canonical = BUF_INIT;
 	enum err e = password_initial(text);
 	if (!e)
-		e = text_initial(text, strlen(text), &canonical);
-	if (!e) {
-		const struct seal_part part[] = {{p->id.b, ID_LEN}, {canonical.data, canonical.len}};
-		e = seal_mac(seal, SEAL_INITIAL, part, 2, digest);
-	}
+		e = password_initial_digest(seal, &p->id, text, strlen(text), digest);
 	if (!e) {
 		memcpy(p->initial, digest, sizeof digest);
 		p->has_initial = true;

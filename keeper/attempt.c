@@ -62,12 +62,9 @@ static bool initial_opens(const struct keeper *k, const struct attempt *a, const
 
 bool attempt_initial_matches(const struct keeper *k, const struct person *p, const char *text, size_t n)
 {
-	AUTO_BUF b = BUF_INIT;
 	uint8_t d[DIGEST_LEN];
-	if (!p->has_initial || text_initial(text, n, &b) || b.failed)
-		return false;
-	const struct seal_part part[] = {{p->id.b, ID_LEN}, {b.data, b.len}};
-	bool right = !seal_mac(k->seal, SEAL_INITIAL, part, 2, d) && secret_equal(d, sizeof d, p->initial, DIGEST_LEN);
+	bool right = p->has_initial && !password_initial_digest(k->seal, &p->id, text, n, d) &&
+		     secret_equal(d, sizeof d, p->initial, DIGEST_LEN);
 	secret_wipe(d, sizeof d);
 	return right;
 }

@@ -28,6 +28,44 @@ static const struct scheme {
     {"$6$", 86},    {"$5$", 43},  {"$sha1$", 28}, {"$md5", 22}, {"$1$", 22},  {"$3$", 32},
 };
 
+/* The most that one check may cost, about a second and 64 MB: more would be a lever to stop everybody's logins. */
+#define BCRYPT_MAX 14
+#define ROUNDS_MAX 2000000
+
+/* The digits behind prefix, 0 if there are none; past the bound: -1. */
+static long rounds(const char *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (strncmp(s, prefix, n) != 0)
+		return 0;
+	size_t digits = strspn(s + n, "0123456789");
+	return digits > 7 ? -1 : strtol(s + n, NULL, 10);
+}
+
+/* crypt(5): yescrypt writes flavour, N and r as one sign each ("j9T": 2^12 blocks of 32), scrypt N as one sign, then r
+ * and p as five each. The signs "./0-9A-Z" count from 0. */
+static bool affordable(const char *s)
+{
+	static const char *const counted[] = {"$5$rounds=", "$6$rounds=", "$sha1$", "$md5,rounds="};
+	const char *y = strncmp(s, "$y$", 3) == 0 ? s + 3 : strncmp(s, "$gy$", 4) == 0 ? s + 4 : NULL;
+
+	if (y)
+		return y[0] == 'j' && ((y[1] >= '7' && y[1] <= '9') || (y[1] >= 'A' && y[1] <= 'B')) &&
+		       (y[2] == '5' || y[2] == 'T') && y[3] == '$';
+	if (strncmp(s, "$7$", 3) == 0)
+		return ((s[3] >= '6' && s[3] <= '9') || (s[3] >= 'A' && s[3] <= 'D')) &&
+		       strncmp(s + 4, "U..../....", 10) == 0;
+	if (strncmp(s, "$2", 2) == 0)
+		return strtol(s + 4, NULL, 10) <= BCRYPT_MAX;
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+		long n = rounds(s, counted[i]);
+		if (n < 0 || n > ROUNDS_MAX)
+			return false;
+	}
+	return true;
+}
+
 static bool begins(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;
@@ -42,7 +80,7 @@ bool password_hash_known(const char *s)
 			continue;
 		int salt = crypt_checksalt(s);
 		return (salt == CRYPT_SALT_OK || salt == CRYPT_SALT_METHOD_LEGACY || salt == CRYPT_SALT_TOO_CHEAP) &&
-		       strlen(strrchr(s, '$') + 1) == schemes[i].tail;
+		       strlen(strrchr(s, '$') + 1) == schemes[i].tail && affordable(s);
 	}
 	return false;
 }
@@ -113,4 +151,17 @@ bool password_check(const char *hash, const char *nfkc, bool *ret_upgrade)
 enum err password_initial(char ret[static 20])
 {
 	return alphabet_fill("xxxx-xxxx-xxxx-xxxx", ret);
+}
+
+enum err password_initial_digest(const struct seal *s, const struct id *owner, const char *text, size_t n,
+				 uint8_t ret[static DIGEST_LEN])
+{
+	AUTO_BUF b = BUF_INIT;
+
+	if (text_initial(text, n, &b))
+		return ERR_INVALID;
+	if (b.failed)
+		return ERR_NOMEM;
+	const struct seal_part part[] = {{owner->b, ID_LEN}, {b.data, b.len}};
+	return seal_mac(s, SEAL_INITIAL, part, 2, ret);
 }

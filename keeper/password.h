@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "keeper/seal.h"
 #include <stdbool.h>
 
 #define PASSWORD_HASH_MAX 384 /* crypt(3)'s CRYPT_OUTPUT_SIZE, with NUL */
@@ -13,7 +14,8 @@ enum err password_hash(const char *nfkc, char ret[static PASSWORD_HASH_MAX]);
 /* True if nfkc matches. Whatever hash is (NULL: nobody's; another scheme: imported), exactly one yescrypt is computed,
  * plus the other scheme's own where it is one. *ret_upgrade: matched and not our present yescrypt settings. */
 bool password_check(const char *hash, const char *nfkc, bool *ret_upgrade);
-/* Is this a crypt(3) hash that libxcrypt can check (not DES, not "x", "*", "!")? For imports. */
+/* Is this a crypt(3) hash that libxcrypt can check (not DES, not "x", "*", "!") in about a second at most (bcrypt to
+ * cost 14, SHA-crypt to 2,000,000 rounds, yescrypt and scrypt to 64 MB)? For imports. */
 bool password_hash_known(const char *s);
 
 /* What a new password must be: length in characters, not in the dictionary (libpwquality + cracklib), not the login,
@@ -34,6 +36,9 @@ enum password_verdict password_quality(const char *nfkc, size_t min, const char 
 /* A generated initial password: 4 groups of 4 from the alphabet of 32 without look-alikes (keeper/alphabet.h), 80 bits,
  * "abcd-efgh-jkmn-pqrs". ret holds 20 bytes with NUL. */
 enum err password_initial(char ret[static 20]);
-/* Canonical form of a typed one (text_initial) is compared without its hyphens. */
+/* Its keyed digest for this owner, of the canonical form (text_initial: case, width, hyphens and look-alikes do not
+ * count). ERR_INVALID: the text cannot be one. */
+enum err password_initial_digest(const struct seal *s, const struct id *owner, const char *text, size_t n,
+				 uint8_t ret[static DIGEST_LEN]);
 
 #endif

@@ -112,6 +112,36 @@ static void test_one_yescrypt(void **state)
 	}
 }
 
+/* What one check would cost is bounded before it is begun. */
+static void test_hash_cost(void **state)
+{
+	static const struct {
+		const char *hash;
+		bool known;
+	} cases[] = {
+	    {"$y$jBT$abcdefghijkl$0eBg.TQ2L.LdAUFiZmotN3txTkNYCElHkvrOpn7ry84", true},
+	    {"$y$jCT$abcdefghijkl$0eBg.TQ2L.LdAUFiZmotN3txTkNYCElHkvrOpn7ry84", false},
+	    {"$y$jFT$abcdefghijkl$0eBg.TQ2L.LdAUFiZmotN3txTkNYCElHkvrOpn7ry84", false},
+	    {"$y$j9Tz$abcdefghijkl$0eBg.TQ2L.LdAUFiZmotN3txTkNYCElHkvrOpn7ry84", false},
+	    {"$gy$jzT$abcdefghijkl$0eBg.TQ2L.LdAUFiZmotN3txTkNYCElHkvrOpn7ry84", false},
+	    {"$7$EU..../....abcdefgh$s5a0tlnh.XzRBeTynH8HoCuKO1Lx8jxWconoaFCjAs2", false},
+	    {"$7$CU...z/....abcdefgh$s5a0tlnh.XzRBeTynH8HoCuKO1Lx8jxWconoaFCjAs2", false},
+	    {"$2b$14$abcdefghijklmnopqrstuuWHxnxkyNt6AHCwFMQaY6auyqJA8E98a", true},
+	    {"$2b$15$abcdefghijklmnopqrstuuWHxnxkyNt6AHCwFMQaY6auyqJA8E98a", false},
+	    {"$2y$31$abcdefghijklmnopqrstuuWHxnxkyNt6AHCwFMQaY6auyqJA8E98a", false},
+	    {"$5$rounds=2000000$abcdefgh$UUoko/Tf0b.8LrDH6BE28ZvVbc7xd//GfzsD0NKugU7", true},
+	    {"$5$rounds=2000001$abcdefgh$UUoko/Tf0b.8LrDH6BE28ZvVbc7xd//GfzsD0NKugU7", false},
+	    {"$5$rounds=999999999$abcdefgh$UUoko/Tf0b.8LrDH6BE28ZvVbc7xd//GfzsD0NKugU7", false},
+	    {"$sha1$4000000000$abcdefgh$q9KGAyeU1OvgIhXfx6V8vcM07Z2i", false},
+	    {"$md5,rounds=4000000000$abcdefgh$$qh2UAVBmnzvMPqwC6jAyU1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (password_hash_known(cases[i].hash) != cases[i].known)
+			fail_msg("%s", cases[i].hash);
+}
+
 static void test_hash_known(void **state)
 {
 	static const char *const no[] = {"",
@@ -312,11 +342,12 @@ static void test_initial(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_hash),	  cmocka_unit_test(test_one_yescrypt),
-	    cmocka_unit_test(test_hash_known),	  cmocka_unit_test(test_crypt_fails),
-	    cmocka_unit_test(test_too_long),	  cmocka_unit_test(test_nfkc),
-	    cmocka_unit_test(test_quality),	  cmocka_unit_test(test_common),
-	    cmocka_unit_test(test_no_dictionary), cmocka_unit_test(test_initial),
+	    cmocka_unit_test(test_hash),	cmocka_unit_test(test_one_yescrypt),
+	    cmocka_unit_test(test_hash_known),	cmocka_unit_test(test_hash_cost),
+	    cmocka_unit_test(test_crypt_fails), cmocka_unit_test(test_too_long),
+	    cmocka_unit_test(test_nfkc),	cmocka_unit_test(test_quality),
+	    cmocka_unit_test(test_common),	cmocka_unit_test(test_no_dictionary),
+	    cmocka_unit_test(test_initial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
