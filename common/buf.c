@@ -103,9 +103,11 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 	if (!to)
 		return;
 	va_start(ap, fmt);
-	vsnprintf((char *)to, (size_t)n + 1, fmt, ap);
+	if (vsnprintf((char *)to, (size_t)n + 1, fmt, ap) == n)
+		b->len += (size_t)n;
+	else
+		b->failed = true;
 	va_end(ap);
-	b->len += (size_t)n;
 }
 
 void buf_add_u16(struct buf *b, uint16_t v)

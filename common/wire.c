@@ -138,8 +138,10 @@ void wire_puti(struct buf *b, const char *name, int64_t v)
 {
 	char t[24];
 
-	snprintf(t, sizeof t, "%" PRId64, v);
-	wire_puts(b, name, t);
+	if (snprintf(t, sizeof t, "%" PRId64, v) < 0)
+		b->failed = true;
+	else
+		wire_puts(b, name, t);
 }
 
 /* Of a whole message; its fields begin at p. */
@@ -286,15 +288,23 @@ enum err wire_int(const struct wire_msg *m, const char *name, int64_t *ret)
 	return ERR_NONE;
 }
 
+/* Milliseconds, 0 if it has passed. A clock that cannot be read (it says 0) leaves no time: nobody waits for ever. */
+static int64_t time_left(int64_t deadline_ms)
+{
+	int64_t now = clock_mono_ms();
+
+	return now == 0 || now >= deadline_ms ? 0 : deadline_ms - now;
+}
+
 static enum err wait_ready(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
-		int64_t left = deadline_ms - clock_mono_ms();
+		int64_t left = time_left(deadline_ms);
 		int n;
 
-		if (left <= 0)
+		if (left == 0)
 			return ERR_TIMEOUT;
 		n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
 		if (n > 0)
@@ -308,7 +318,7 @@ static enum err wait_ready(int fd, short events, int64_t deadline_ms)
 static enum err retry(int fd, short events, int64_t deadline_ms)
 {
 	if (errno == EINTR)
-		return clock_mono_ms() < deadline_ms ? ERR_NONE : ERR_TIMEOUT;
+		return time_left(deadline_ms) > 0 ? ERR_NONE : ERR_TIMEOUT;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		return wait_ready(fd, events, deadline_ms);
 	return ERR_IO;
@@ -384,10 +394,10 @@ enum err wire_recv(int fd, struct buf *ret, int64_t deadline_ms)
 static enum err connect_until(int fd, const struct sockaddr_un *sa, int64_t deadline_ms)
 {
 	for (;;) {
-		int64_t left = deadline_ms - clock_mono_ms();
+		int64_t left = time_left(deadline_ms);
 		struct timeval tv = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
 
-		if (left <= 0)
+		if (left == 0)
 			return ERR_TIMEOUT;
 		if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) < 0)
 			return ERR_IO;

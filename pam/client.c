@@ -134,7 +134,8 @@ static enum client_next client_take(struct client *c)
 	return client_broken(c, ERR_INVALID);
 }
 
-/* Sends what is due, then takes one message; a person's time at a prompt does not count. */
+/* Sends what is due, then takes one message. The time that the application takes to ask or show something is not the
+ * keeper's, which has its own anew for each answer that is sent to it. */
 static enum client_next client_step(struct client *c, enum client_next next)
 {
 	enum err e = ERR_NONE;
@@ -149,8 +150,11 @@ static enum client_next client_step(struct client *c, enum client_next next)
 		e = ERR_INVALID;
 	if (e != ERR_NONE)
 		return client_broken(c, e);
+	int64_t before = clock_mono_ms();
 	next = client_take(c);
-	c->deadline = clock_mono_ms() + CLIENT_WAIT_MS;
+	int64_t after = clock_mono_ms();
+	int64_t most = after + CLIENT_WAIT_MS, same = c->deadline + after - before;
+	c->deadline = next == CLIENT_SEND || same > most ? most : same;
 	return next;
 }
 

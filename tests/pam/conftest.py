@@ -12,7 +12,11 @@ TOP = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 BUILD = pathlib.Path(os.environ.get("KOSMO_BUILD", TOP / "build")).resolve()
 MODULE = BUILD / "pam/.libs/pam_kosmo.so"
-SANITIZED = MODULE.exists() and b"__asan_init" in subprocess.run(["nm", "-D", MODULE], stdout=subprocess.PIPE, check=True).stdout
+THREAD_SANITIZED, SANITIZED = False, False
+if MODULE.exists():
+    symbols = subprocess.run(["nm", "-D", MODULE], stdout=subprocess.PIPE, check=True).stdout
+    THREAD_SANITIZED = b"__tsan_init" in symbols
+    SANITIZED = THREAD_SANITIZED or b"__asan_init" in symbols
 
 
 class Result:

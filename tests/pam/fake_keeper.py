@@ -7,12 +7,12 @@ import kosmo_wire as wire
 
 
 class FakeKeeper:
-    """Serves every connection with the same steps. A step is a message to send, as ("ask", {...}) after which an answer is
+    """Serves every connection with the same steps, or with those that steps(begin) returns. A step is a message to send, as ("ask", {...}) after which an answer is
     awaited, or raw bytes, or a callable that gets the connection. Without further steps the connection is closed.
     What was received is in .seen: one list of (kind, fields, id) a connection."""
 
     def __init__(self, path, steps, backlog=8, accept=True):
-        self.path, self.steps, self.seen, self.errors = path, steps, [], []
+        self.path, self.steps, self.seen, self.errors = path, steps if callable(steps) else lambda _: steps, [], []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen(backlog)
@@ -36,7 +36,7 @@ class FakeKeeper:
                 self.seen.append(seen)
                 try:
                     seen.append(wire.receive(conn))
-                    for step in self.steps:
+                    for step in self.steps(seen[0]):
                         self._step(conn, step, seen)
                 except (EOFError, OSError) as e:
                     self.errors.append(e)
