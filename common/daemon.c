@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/daemon.h"
+#include "common/sanitized.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -20,12 +21,6 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#define HAS_FEATURE(f) __has_feature(f)
-#else
-#define HAS_FEATURE(f) 0
-#endif
 
 #define PASSED_FIRST 3 /* SD_LISTEN_FDS_START */
 
@@ -212,10 +207,8 @@ static bool become(uid_t uid, gid_t folder_gid)
 
 static void not_dumpable(void)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !HAS_FEATURE(address_sanitizer) /* the leak checker attaches to its own process  \
-								       */
-	prctl(PR_SET_DUMPABLE, 0L);
-#endif
+	if (!SANITIZED)
+		prctl(PR_SET_DUMPABLE, 0L);
 }
 
 enum err daemon_become_owner(const char *dir, struct errmsg *m)

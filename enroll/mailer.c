@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/daemon.h"
+#include "common/sandbox.h"
 #include "common/secret.h"
 #include "common/text.h"
 #include "common/wire.h"
@@ -312,6 +313,7 @@ static enum err server_open(struct server *s, char *path, size_t cap, struct err
 static enum err serve(const struct conf *conf, struct errmsg *m)
 {
 	static struct server s = {.listen = -1, .signals = -1, .stop = -1};
+	struct sandbox_lacks lacks;
 	char path[PATH_MAX] = "";
 
 	s.m.conf = conf;
@@ -319,7 +321,11 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 	enum err r = s.m.transport->prepare(&s.m, m);
 	if (r == ERR_NONE)
 		r = server_open(&s, path, sizeof(path), m);
+	if (r == ERR_NONE)
+		r = sandbox_enter(SANDBOX_MAILER, conf, &lacks, m);
 	if (r == ERR_NONE) {
+		if (lacks.text[0])
+			syslog(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
 		daemon_notify("READY=1");
 		server_run(&s);
 		daemon_notify("STOPPING=1");

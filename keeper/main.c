@@ -4,6 +4,7 @@
 #include "common/conf.h"
 #include "common/daemon.h"
 #include "common/i18n.h"
+#include "common/sandbox.h"
 #include "keeper/outbox.h"
 #include "keeper/server.h"
 #include <getopt.h>
@@ -61,6 +62,7 @@ static int stop_signals(void)
 static enum err serve(const struct conf *conf, struct errmsg *m)
 {
 	struct keeper k;
+	struct sandbox_lacks lacks;
 	struct outbox *outbox = NULL;
 	struct store *probe = NULL;
 	int auth = -1, web = -1, stop = stop_signals();
@@ -74,6 +76,10 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 		e = socket_for(conf, "auth", 0666, &auth, m);
 	if (!e)
 		e = socket_for(conf, "web", 0600, &web, m);
+	if (!e)
+		e = sandbox_enter(SANDBOX_KEEPER, conf, &lacks, m);
+	if (!e && lacks.text[0])
+		syslog(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
 	if (!e && outbox_start(&k, &outbox))
 		e = err_set(m, ERR_INTERNAL, "cannot start the outbox");
 	if (!e) {

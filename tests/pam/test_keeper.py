@@ -290,9 +290,10 @@ def test_started_by_its_socket(login, instance):
 def test_screen_locker(login, instance, folder, driver):
     """Of a peer that is not root only its uid is believed: its own account, and nobody else's."""
     p, other = fresh(), fresh()
-    (folder / "passwd").write_text("root:x:0:0::/:/bin/sh\n" + accounts([p, other], 30000))
-    (folder / "group").write_text("root:x:0:\n")
-    nss = {"LD_PRELOAD": os.environ.get("KOSMO_SANITIZER_PRELOAD", "") + " libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(folder / "passwd"), "NSS_WRAPPER_GROUP": str(folder / "group")}
+    # In state_dir, for the keeper may read it there.
+    (instance.dir / "passwd").write_text("root:x:0:0::/:/bin/sh\n" + accounts([p, other], 30000))
+    (instance.dir / "group").write_text("root:x:0:\n")
+    nss = {"LD_PRELOAD": os.environ.get("KOSMO_SANITIZER_PRELOAD", "") + " libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(instance.dir / "passwd"), "NSS_WRAPPER_GROUP": str(instance.dir / "group")}
     instance.stop()
     login.program, instance.so = shutil.copy(driver, folder), shutil.copy(MODULE, folder)  # the build may be where others cannot go
     try:
