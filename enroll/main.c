@@ -4,6 +4,7 @@
 
 #include "common/daemon.h"
 #include "common/i18n.h"
+#include "common/sandbox.h"
 #include "enroll/http.h"
 #include "enroll/log.h"
 #include "enroll/supervise.h"
@@ -84,15 +85,14 @@ static int main_watchdog(void)
 	return errno || *end || v < 2000 || v / 2000 > 3600000 ? -1 : (int)(v / 2000);
 }
 
-/* Until a signal says stop (true) or a program beside us dies (false). */
-static bool main_wait(int signals, struct supervise *s)
+/* Until a signal says stop (true) or one of ours dies (false; m says which). */
+static bool main_wait(int signals, struct supervise *s, struct errmsg *m)
 {
 	int pause = main_watchdog();
 
 	for (;;) {
 		struct pollfd p = {.fd = signals, .events = POLLIN};
 		struct signalfd_siginfo si;
-		struct errmsg m;
 		int n = poll(&p, 1, pause);
 
 		if (pause >= 0)
@@ -101,10 +101,8 @@ static bool main_wait(int signals, struct supervise *s)
 			continue;
 		if (si.ssi_signo != SIGCHLD)
 			return true;
-		if (supervise_died(s, &m)) {
-			log_error("%s", m.text);
+		if (supervise_died(s, m))
 			return false;
-		}
 	}
 }
 
@@ -122,33 +120,61 @@ static int main_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* Listens before it becomes the owner of the instance (a port below 1024), and starts the others before any thread. */
-static enum err main_start(const struct conf *conf, struct supervise *s, struct http **ret, struct errmsg *m)
+/* The door, in whatever process; fd is consumed. */
+static enum err main_door(const struct conf *conf, int fd, int signals, struct errmsg *m)
 {
-	int fd = daemon_passed_fd("http");
-	bool managed = fd >= 0 || getenv("NOTIFY_SOCKET");
-	enum err r = ERR_NONE;
+	struct supervise none = {0};
+	struct sandbox_lacks lacks;
+	struct http *http = NULL;
+	enum err r = sandbox_enter(SANDBOX_ENROLLD, conf, &lacks, m);
 
-	if (fd < 0)
-		r = http_listen(conf, &fd, m);
-	if (r != ERR_NONE)
-		return r;
-	if (!managed)
-		r = supervise_start(conf, s, m);
-	if (r == ERR_NONE && geteuid() == 0)
-		r = daemon_become_owner(conf->state_dir, m);
 	if (r != ERR_NONE) {
 		close(fd);
 		return r;
 	}
-	return http_start(conf, fd, ret, m);
+	if (lacks.text[0])
+		log_info("no %s on this system: the sandbox goes without", lacks.text);
+	r = http_start(conf, fd, &http, m);
+	if (r != ERR_NONE)
+		return r;
+	daemon_notify("READY=1");
+	log_info("serving %s on %s", conf->url, conf->web_listen);
+	(void)main_wait(signals, &none, m);
+	daemon_notify("STOPPING=1");
+	http_stop(http);
+	return ERR_NONE;
+}
+
+/* Listens before anybody becomes the owner of the instance (a port below 1024). Where it started others, the door is
+ * one more child, and this process does nothing but watch. */
+static enum err main_run(const struct conf *conf, int signals, struct errmsg *m)
+{
+	int fd = daemon_passed_fd("http");
+	bool managed = fd >= 0 || getenv("NOTIFY_SOCKET"), door = true;
+	struct supervise s = {0};
+	enum err r = ERR_NONE;
+
+	if (fd < 0)
+		r = http_listen(conf, &fd, m);
+	if (r == ERR_NONE && !managed)
+		r = supervise_start(conf, &s, m);
+	if (r == ERR_NONE && s.n > 0)
+		r = supervise_fork(conf, "kosmo-enrolld", &s, &door, m);
+	if (r == ERR_NONE && geteuid() == 0)
+		r = daemon_become_owner(conf->state_dir, m);
+	if (r == ERR_NONE && door)
+		return main_door(conf, fd, signals, m);
+	if (fd >= 0)
+		close(fd);
+	if (r == ERR_NONE && !main_wait(signals, &s, m))
+		r = ERR_IO;
+	supervise_stop(&s);
+	return r;
 }
 
 int main(int argc, char **argv)
 {
-	struct supervise others = {0};
 	struct conf *conf = NULL;
-	struct http *http = NULL;
 	struct errmsg m;
 	struct options o;
 	int signals, status = main_options(argc, argv, &o);
@@ -164,18 +190,10 @@ int main(int argc, char **argv)
 		log_error("signalfd: %s", strerror(errno));
 		return status;
 	}
-	if (conf_load(o.conf, &conf, &m) != ERR_NONE || main_start(conf, &others, &http, &m) != ERR_NONE) {
-		log_error("%s", m.text);
-		goto out;
-	}
-	daemon_notify("READY=1");
-	log_info("serving %s on %s", conf->url, conf->web_listen);
-	if (main_wait(signals, &others))
+	if (conf_load(o.conf, &conf, &m) == ERR_NONE && main_run(conf, signals, &m) == ERR_NONE)
 		status = 0;
-	daemon_notify("STOPPING=1");
-out:
-	http_stop(http);
-	supervise_stop(&others);
+	else
+		log_error("%s", m.text);
 	conf_free(conf);
 	close(signals);
 	return status;

@@ -21,7 +21,7 @@
 
 static const struct {
 	const char *name, *socket, *built, *installed;
-} supervise_programs[SUPERVISE_MAX] = {
+} supervise_programs[] = {
     {"kosmo-keeper", "web.sock", "keeper/kosmo-keeper", LIBEXECDIR "/kosmo-keeper"},
     {"kosmo-mailer", "mail.sock", "enroll/kosmo-mailer", LIBEXECDIR "/kosmo-mailer"},
 };
@@ -43,23 +43,30 @@ static void supervise_sleep(long ms)
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
+/* In a child, first of all. */
+static bool supervise_child(const struct conf *conf, pid_t parent)
+{
+	struct errmsg m = {""};
+
+	setpgid(0, 0); /* Ctrl-C is for the supervisor, which then stops the others in order */
+	/* Here already, for a change of user takes back PR_SET_PDEATHSIG. */
+	if (geteuid() == 0 && daemon_become_owner(conf->state_dir, &m) != ERR_NONE) {
+		log_error("%s", m.text);
+		return false;
+	}
+	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
+}
+
 /* In the child. Never returns. */
 static void supervise_exec(const struct conf *conf, const char *path, pid_t parent)
 {
 	char *argv[] = {(char *)(uintptr_t)path, (char[]){"-c"}, conf->file, NULL};
-	struct errmsg m = {""};
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	setpgid(0, 0); /* Ctrl-C is for enrolld, which then stops the others in order */
-	/* Here already, for a change of user takes back PR_SET_PDEATHSIG. */
-	if (geteuid() == 0 && daemon_become_owner(conf->state_dir, &m) != ERR_NONE) {
-		log_error("%s", m.text);
-		_exit(1);
-	}
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+	if (!supervise_child(conf, parent))
 		_exit(1);
 	execv(path, argv);
 	log_error("%s: %s", path, strerror(errno));
@@ -89,7 +96,7 @@ enum err supervise_start(const struct conf *conf, struct supervise *ret, struct 
 	struct supervise s = {0};
 	enum err r = ERR_NONE;
 
-	for (size_t i = 0; r == ERR_NONE && i < SUPERVISE_MAX; i++)
+	for (size_t i = 0; r == ERR_NONE && i < sizeof supervise_programs / sizeof *supervise_programs; i++)
 		if (!supervise_listens(conf, supervise_programs[i].socket))
 			r = supervise_spawn(conf, i, &s, m);
 	while (r == ERR_NONE && !supervise_listens(conf, "web.sock")) {
@@ -105,6 +112,23 @@ enum err supervise_start(const struct conf *conf, struct supervise *ret, struct 
 		return r;
 	}
 	*ret = s;
+	return ERR_NONE;
+}
+
+enum err supervise_fork(const struct conf *conf, const char *name, struct supervise *s, bool *ret_child,
+			struct errmsg *m)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		return err_set(m, ERR_IO, "fork: %s", strerror(errno));
+	if (pid == 0 && !supervise_child(conf, parent))
+		_exit(1);
+	if (pid == 0)
+		s->n = 0; /* the others are not ours to stop */
+	else
+		s->child[s->n++] = (struct supervised){.name = name, .pid = pid};
+	*ret_child = pid == 0;
 	return ERR_NONE;
 }
 
@@ -128,31 +152,24 @@ bool supervise_died(struct supervise *s, struct errmsg *m)
 	return died;
 }
 
-static bool supervise_running(struct supervise *s)
+static bool supervise_running(struct supervise *s, const struct supervised *c)
 {
-	bool running = false;
-
 	supervise_died(s, NULL);
-	for (size_t i = 0; i < s->n; i++)
-		running |= s->child[i].pid > 0;
-	return running;
-}
-
-static void supervise_signal(const struct supervise *s, int sig)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->child[i].pid > 0)
-			kill(s->child[i].pid, sig);
+	return c->pid > 0;
 }
 
 void supervise_stop(struct supervise *s)
 {
-	int64_t deadline = clock_mono_ms() + SUPERVISE_STOP_MS;
+	for (size_t i = s->n; i-- > 0;) {
+		const struct supervised *c = &s->child[i];
+		int64_t deadline = clock_mono_ms() + SUPERVISE_STOP_MS;
 
-	supervise_signal(s, SIGTERM);
-	while (supervise_running(s) && clock_mono_ms() < deadline)
-		supervise_sleep(10);
-	supervise_signal(s, SIGKILL);
-	while (supervise_running(s))
-		supervise_sleep(10);
+		if (c->pid > 0)
+			kill(c->pid, SIGTERM);
+		while (supervise_running(s, c)) {
+			if (clock_mono_ms() >= deadline)
+				kill(c->pid, SIGKILL);
+			supervise_sleep(10);
+		}
+	}
 }

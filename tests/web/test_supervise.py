@@ -90,7 +90,7 @@ def site():
 
 def test_starts_and_stops_all(site):
     pids = site.children()
-    assert sorted(pids) == ["kosmo-keeper", "kosmo-mailer"]
+    assert sorted(pids) == ["kosmo-enrolld", "kosmo-keeper", "kosmo-mailer"]
     assert accepts(site.dir / "run/web.sock") and accepts(site.dir / "run/mail.sock")
     assert b"/login" in urllib.request.urlopen(site.url + "/").read()
     site.p.terminate()
@@ -100,14 +100,15 @@ def test_starts_and_stops_all(site):
 
 
 def test_ctrl_c(site):
-    """A terminal sends SIGINT to the whole group: only enrolld is in it."""
+    """A terminal sends SIGINT to the whole group: only the first kosmo-enrolld is in it."""
     pids = site.children()
     os.killpg(site.p.pid, signal.SIGINT)
     assert site.p.wait(20) == 0, site.said()
     site.all_gone(pids.values())
 
 
-@pytest.mark.parametrize("who,how", [("kosmo-keeper", signal.SIGKILL), ("kosmo-mailer", signal.SIGKILL), ("kosmo-keeper", signal.SIGTERM)])
+@pytest.mark.parametrize("who,how", [("kosmo-keeper", signal.SIGKILL), ("kosmo-mailer", signal.SIGKILL), ("kosmo-keeper", signal.SIGTERM),
+                                     ("kosmo-enrolld", signal.SIGKILL)])
 def test_one_dies(site, who, how):
     pids = site.children()
     os.kill(pids[who], how)
@@ -162,7 +163,7 @@ def test_becomes_the_owner():
             uids = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1:]
             assert set(uids) == {str(owner.pw_uid)}
         pids = s.children()
-        assert len(pids) == 2
+        assert len(pids) == 3
         s.p.kill()
         s.p.wait()
         s.all_gone(pids.values())  # a change of user did not lose the parent's death signal
