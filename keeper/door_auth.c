@@ -185,10 +185,9 @@ static enum err logged_in(struct store *st, const struct person *p, void *arg)
 	return store_person_seen(st, &p->id, *now);
 }
 
-static void on_answer(struct keeper *k, struct store *st, struct request *r, struct dialogue *d)
+static void on_answer(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
 {
 	const struct wire_field *f = wire_get(&r->msg, "text");
-	int64_t now = clock_now();
 	if (!f || f->len > ANSWER_MAX || !text_utf8_valid(f->data, f->len)) {
 		log_decision(d, VERDICT_DENY, "a reply that is no text");
 		send_verdict(r, VERDICT_DENY);
@@ -215,7 +214,7 @@ static void on_answer(struct keeper *k, struct store *st, struct request *r, str
 	send_verdict(r, v == VERDICT_THROTTLED || v == VERDICT_LOCKED ? VERDICT_DENY : v);
 }
 
-static void on_begin(struct keeper *k, struct store *st, struct request *r, struct dialogue *d)
+static void on_begin(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
 {
 	struct errmsg why;
 	enum err e = begin_dialogue(k, r, d, &why);
@@ -225,7 +224,7 @@ static void on_begin(struct keeper *k, struct store *st, struct request *r, stru
 		return;
 	}
 	if (d->account) {
-		enum verdict v = st ? account_verdict(k, st, &d->attempt, clock_now()) : VERDICT_UNAVAILABLE;
+		enum verdict v = st && now > 0 ? account_verdict(k, st, &d->attempt, now) : VERDICT_UNAVAILABLE;
 		if (v != VERDICT_ALLOW && v != VERDICT_IGNORE)
 			log_decision(d, v, "");
 		d->waiting = WAITING_NOTHING;
@@ -261,16 +260,17 @@ enum auth_work door_auth_work(struct request *r)
 void door_auth_run(struct keeper *k, struct store *st, struct request *r)
 {
 	struct dialogue *d = dialogue_of(r);
+	int64_t now = clock_now();
 	bool begin = !strcmp(r->msg.kind, "begin");
 	if (!d || (!begin && strcmp(r->msg.kind, "answer")) || begin != (d->waiting == WAITING_BEGIN) ||
 	    d->waiting == WAITING_NOTHING)
 		send_verdict(r, VERDICT_INTERNAL);
 	else if (begin)
-		on_begin(k, st, r, d);
-	else if (!st)
+		on_begin(k, st, r, d, now);
+	else if (!st || now <= 0) /* by a clock that cannot be read nothing has begun or expired */
 		send_verdict(r, VERDICT_UNAVAILABLE);
 	else
-		on_answer(k, st, r, d);
+		on_answer(k, st, r, d, now);
 }
 
 void door_auth_busy(struct keeper *k, struct request *r)

@@ -218,11 +218,10 @@ static void finish(struct call *c)
 {
 	char csrf[TOKEN_TEXT + 1];
 	const char *n = notice(c);
-	if (c->token[0] && !session_csrf(c, csrf)) {
+	if (c->token[0] && c->token_new) /* also where no form's token can be made: the session has begun */
+		wire_puts(&c->view, "cookie.session", c->token);
+	if (c->token[0] && !session_csrf(c, csrf))
 		view_put(c, "csrf", csrf);
-		if (c->token_new)
-			wire_puts(&c->view, "cookie.session", c->token);
-	}
 	if (c->in && !c->half) { /* before the factor the page does not even say whose account it is */
 		view_put(c, "person_name", c->person.name);
 		view_put(c, "signed_in", "1");
@@ -248,6 +247,8 @@ static void reply(struct request *r, struct call *c)
 		wire_begin(&c->view, r->msg.id, "view");
 		wire_puts(&c->view, "status", "500");
 		wire_puts(&c->view, "page", "error");
+		if (c->token[0] && c->token_new) /* what was done stands: whose session it led to must go on in it */
+			wire_puts(&c->view, "cookie.session", c->token);
 		wire_end(&c->view);
 	}
 	server_reply(r, &c->view, false);
@@ -288,6 +289,8 @@ void door_web_run(struct keeper *k, struct store *st, struct request *r)
 		view_failure(&c, ERR_INVALID, "an unknown action");
 	else if (!st)
 		view_failure(&c, ERR_IO, "the store");
+	else if (c.now <= 0)
+		view_failure(&c, ERR_IO, "the clock");
 	else {
 		run(&c);
 		finish(&c);

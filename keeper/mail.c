@@ -83,7 +83,10 @@ static void add_date(struct buf *b, int64_t now)
 					    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	time_t t = now;
 	struct tm tm;
-	gmtime_r(&t, &tm);
+	if (!gmtime_r(&t, &tm)) {
+		b->failed = true;
+		return;
+	}
 	buf_addf(b, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n", day[tm.tm_wday], tm.tm_mday, month[tm.tm_mon],
 		 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
@@ -165,7 +168,9 @@ void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME])
 {
 	time_t when = t;
 	struct tm tm;
-	localtime_r(&when, &tm);
+	ret[0] = '\0';
+	if (!localtime_r(&when, &tm))
+		return;
 	snprintf(ret, MAIL_TIME, !strcmp(lang, "ja") ? "%d年%d月%d日 %d時%02d分" : "%04d-%02d-%02d %02d:%02d",
 		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
 }

@@ -148,8 +148,8 @@ static enum err row(struct walk *w, struct query *q)
 	enum err e;
 
 	for (int i = 0; i < AUDIT__COLUMNS; i++)
-		v[i] = w->st->drv->column(q->s, i);
-	e = chain_mac(w->st, w->at.mac, v, right);
+		v[i] = query_value(q, i);
+	e = q->e == ERR_NONE ? chain_mac(w->st, w->at.mac, v, right) : q->e;
 	if (e != ERR_NONE)
 		return e;
 	if (v[AUDIT_SEQ].i != w->at.seq + 1) /* or the first of all: what was before it is not known any more */
@@ -319,8 +319,9 @@ static enum err old_rows(struct store *st, int64_t before, size_t max, struct au
 		uint8_t right[DIGEST_LEN];
 
 		for (int i = 0; i < AUDIT__COLUMNS; i++)
-			v[i] = st->drv->column(q.s, i);
-		if (v[AUDIT_TIME].i >= before)
+			v[i] = query_value(&q, i);
+		e = q.e;
+		if (e != ERR_NONE || v[AUDIT_TIME].i >= before)
 			break;
 		e = chain_mac(st, h->mac, v, right);
 		if (e == ERR_NONE && (v[AUDIT_SEQ].i != h->seq + 1 ||

@@ -11,7 +11,7 @@
 struct db;	/* the driver's connection */
 struct db_stmt; /* the driver's prepared statement */
 
-enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB, DB_FAILED /* a column that memory did not suffice for */ };
 
 /* A parameter or a column. p and n hold the bytes of a text (no NUL counted) or a blob. */
 struct db_value {

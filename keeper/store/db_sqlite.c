@@ -172,6 +172,8 @@ static enum err sq_bind(struct db_stmt *s, const struct db_value *v, size_t n)
 			rc = sqlite3_bind_text64(s->stmt, i + 1, v[i].n > 0 ? v[i].p : "", v[i].n, SQLITE_STATIC,
 						 SQLITE_UTF8);
 			break;
+		case DB_FAILED:
+			break;
 		case DB_BLOB: /* SQLite takes a NULL pointer for NULL */
 			rc = sqlite3_bind_blob64(s->stmt, i + 1, v[i].n > 0 ? v[i].p : "", v[i].n, SQLITE_STATIC);
 			break;
@@ -218,6 +220,10 @@ static struct db_value sq_column(struct db_stmt *s, int i)
 	default: /* NULL, or a float that nobody of us wrote: readers refuse what they don't expect */
 		break;
 	}
+	/* an empty blob has no address either; behind what memory did not suffice for its length still stands */
+	if ((v.type == DB_TEXT || v.type == DB_BLOB) && v.p == NULL &&
+	    (v.type == DB_TEXT || v.n > 0 || sqlite3_errcode(s->db->sq) == SQLITE_NOMEM))
+		v = (struct db_value){.type = DB_FAILED};
 	return v;
 }
 
@@ -246,8 +252,9 @@ static int run(struct db *db, struct db_stmt **s, const char *sql)
 
 static void sq_rollback(struct db *db)
 {
-	if (!sqlite3_get_autocommit(db->sq))
-		(void)run(db, &db->rollback, "ROLLBACK");
+	/* no handle: memory did not even suffice for one */
+	if (db->sq != NULL && !sqlite3_get_autocommit(db->sq))
+		(void)run(db, &db->rollback, NULL);
 }
 
 static enum err sq_begin(struct db *db, enum db_tx kind, int64_t deadline_ms)
@@ -351,6 +358,9 @@ static enum err connect(const char *path, struct db **ret, struct errmsg *m)
 	(void)sqlite3_wal_hook(db->sq, on_wal, db);
 	db->wal_limit = WAL_PAGES;
 	e = pragmas(db, path, m);
+	/* made while there is memory: a transaction that cannot be ended would lock everybody out */
+	if (e == ERR_NONE && (e = sq_prepare(db, "ROLLBACK", &db->rollback)) != ERR_NONE)
+		(void)err_set(m, e, "%s: %s", path, err_text(e));
 	if (e == ERR_NONE) {
 		*ret = db;
 		db = NULL;
@@ -364,13 +374,18 @@ out:
 static enum err ask(struct db *db, const char *sql, char *ret, size_t cap)
 {
 	struct db_stmt *s;
+	const unsigned char *text;
 	enum err e = sq_prepare(db, sql, &s);
 
 	if (e != ERR_NONE)
 		return e;
 	switch (sq_step(s, &e)) {
 	case DB_ROW:
-		(void)snprintf(ret, cap, "%s", (const char *)sqlite3_column_text(s->stmt, 0));
+		text = sqlite3_column_text(s->stmt, 0);
+		if (text != NULL)
+			(void)snprintf(ret, cap, "%s", (const char *)text);
+		else
+			e = ERR_NOMEM;
 		break;
 	case DB_DONE:
 		e = ERR_CORRUPT;

@@ -55,6 +55,8 @@ void query_id(struct query *q, int i, struct id *ret);
 void query_id0(struct query *q, int i, struct id *ret); /* NULL: zero */
 void query_text(struct query *q, int i, char *ret, size_t cap);
 struct db_value query_blob(struct query *q, int i); /* type DB_NULL if it is NULL */
+/* Whatever it is; q->e = ERR_NOMEM if it cannot be had. */
+struct db_value query_value(struct query *q, int i);
 
 /* Writes: ERR_INTERNAL outside a write transaction. *ret_changes (may be NULL): rows written. */
 enum err store_write(struct store *st, enum sql id, const struct db_value *v, size_t n, int64_t *ret_changes);

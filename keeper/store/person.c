@@ -64,7 +64,7 @@ static enum err mac_authenticators(struct store *st, const struct id *person)
 		return q.e;
 	while ((step = query_step(&q)) == DB_ROW && n < AUTHENTICATORS_MAX) {
 		for (int i = 0; i < COVERED; i++) {
-			struct db_value v = st->drv->column(q.s, i);
+			struct db_value v = query_value(&q, i);
 
 			mac_value(&st->mac, &v);
 		}
@@ -114,8 +114,8 @@ static enum err row_mac(struct query *q, uint8_t ret[static DIGEST_LEN])
 	struct db_value v[PERSON_LAST_LOGIN];
 
 	for (int i = 0; i < PERSON_LAST_LOGIN; i++)
-		v[i] = q->st->drv->column(q->s, i);
-	return mac_make(q->st, v, true, ret);
+		v[i] = query_value(q, i);
+	return q->e == ERR_NONE ? mac_make(q->st, v, true, ret) : q->e;
 }
 
 static enum err row_verify(struct query *q)

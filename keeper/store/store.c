@@ -77,9 +77,18 @@ void query_close(struct query *q)
 	q->s = NULL;
 }
 
-static struct db_value column(struct query *q, int i, enum db_type want)
+struct db_value query_value(struct query *q, int i)
 {
 	struct db_value v = q->st->drv->column(q->s, i);
+
+	if (v.type == DB_FAILED && q->e == ERR_NONE)
+		q->e = failed(q->st, ERR_NOMEM);
+	return v;
+}
+
+static struct db_value column(struct query *q, int i, enum db_type want)
+{
+	struct db_value v = query_value(q, i);
 
 	if (v.type != want && q->e == ERR_NONE)
 		q->e = ERR_CORRUPT;
@@ -118,7 +127,7 @@ void query_id(struct query *q, int i, struct id *ret)
 
 void query_id0(struct query *q, int i, struct id *ret)
 {
-	if (q->st->drv->column(q->s, i).type == DB_NULL)
+	if (query_value(q, i).type == DB_NULL)
 		*ret = (struct id){0};
 	else
 		query_id(q, i, ret);
@@ -139,7 +148,7 @@ void query_text(struct query *q, int i, char *ret, size_t cap)
 
 struct db_value query_blob(struct query *q, int i)
 {
-	struct db_value v = q->st->drv->column(q->s, i);
+	struct db_value v = query_value(q, i);
 
 	if (v.type != DB_BLOB && v.type != DB_NULL && q->e == ERR_NONE)
 		q->e = ERR_CORRUPT;
