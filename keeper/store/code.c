@@ -128,6 +128,19 @@ static enum err load(struct query *q, struct code *ret)
 	return ERR_NONE;
 }
 
+enum err code_opens(struct store *st, const uint8_t *key)
+{
+	struct code c;
+	struct query q;
+	enum err e = query_first(&q, st, SQL_CODE_ROW, ARGS(V_BLOB(key, ID_LEN)));
+
+	if (e == ERR_NONE)
+		e = load(&q, &c);
+	query_close(&q);
+	secret_wipe(&c, sizeof(c));
+	return e;
+}
+
 enum err store_code_live(struct store *st, const struct id *person, enum code_purpose p, int64_t now, struct code *ret)
 {
 	struct query q;

@@ -31,8 +31,9 @@ struct db_driver {
 	enum err (*create)(const char *where, struct db **ret, struct errmsg *m);
 	enum err (*keep)(struct db *db, const char *where, struct errmsg *m); /* closes db */
 	void (*drop)(struct db *db, const char *where);			      /* closes db */
-	/* ERR_NOTFOUND, ERR_CORRUPT (not ours), ERR_DENIED (unsafe file), ERR_BUSY, ERR_IO. */
-	enum err (*open)(const char *where, struct db **ret, struct errmsg *m);
+	/* ERR_NOTFOUND, ERR_CORRUPT (not ours), ERR_DENIED (unsafe file), ERR_BUSY, ERR_IO. alone: nobody else may have
+	 * it open, nor open it until this is closed (ERR_BUSY). */
+	enum err (*open)(const char *where, bool alone, struct db **ret, struct errmsg *m);
 	void (*close)(struct db *db); /* all statements must be finished; NULL is fine */
 
 	/* Waits for the write lock until the clock_mono_ms deadline, then ERR_BUSY. */
@@ -49,6 +50,11 @@ struct db_driver {
 	struct db_value (*column)(struct db_stmt *s, int i); /* valid until the next step or reset */
 	int64_t (*changes)(struct db *db);		     /* rows that the last statement wrote */
 	void (*reset)(struct db_stmt *s);
+
+	/* A copy as of one moment, while others write: `to` is new (ERR_EXISTS), in the database's folder, 0600,
+	 * checked and on disk. */
+	enum err (*copy)(struct db *db, const char *to, struct errmsg *m);
+	enum err (*check)(struct db *db, struct errmsg *m); /* the file by itself: ERR_CORRUPT */
 
 	void (*bulk)(struct db *db); /* from now on: many rows, more memory, room for others between transactions */
 	/* Outside transactions, holding up nobody but the caller: what must be done once in a while. Without

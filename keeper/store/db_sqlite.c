@@ -5,13 +5,11 @@
 #include "config.h"
 
 #include "common/clock.h"
-#include "keeper/store/db.h"
+#include "keeper/store/db_sqlite.h"
 #include "keeper/store/store.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,15 +29,6 @@
 #define BUSY_NAP_NS   200000
 #define BUSY_NAP_MANY 100 /* naps until they become longer */
 #define BUSY_NAP_LONG 1000000
-
-struct db {
-	sqlite3 *sq;
-	struct db_stmt *begin_read, *begin_write, *commit, *rollback;
-	int64_t deadline; /* of the wait that is going on */
-	int wal_pages;	  /* frames in the log after the last commit */
-	int wal_limit;
-	bool bulk;
-};
 
 struct db_stmt {
 	struct db *db;
@@ -82,8 +71,7 @@ static enum err from_sqlite(int rc)
 	}
 }
 
-/* For a call that failed: never ERR_NONE. */
-static enum err from_failure(int rc)
+enum err sq_failure(int rc)
 {
 	enum err e = from_sqlite(rc);
 
@@ -138,7 +126,7 @@ static enum err sq_prepare(struct db *db, const char *sql, struct db_stmt **ret)
 	rc = sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, NULL);
 	if (rc != SQLITE_OK || s->stmt == NULL) {
 		free(s);
-		return from_failure(rc);
+		return sq_failure(rc);
 	}
 	s->db = db;
 	s->params = sqlite3_bind_parameter_count(s->stmt);
@@ -194,7 +182,7 @@ static enum db_step sq_step(struct db_stmt *s, enum err *ret_err)
 		return DB_ROW;
 	if (rc == SQLITE_DONE)
 		return DB_DONE;
-	*ret_err = from_failure(rc);
+	*ret_err = sq_failure(rc);
 	return DB_ERROR;
 }
 
@@ -281,7 +269,7 @@ static enum err sq_commit(struct db *db)
 
 /* The real path of the folder with the file's own name: SQLITE_OPEN_NOFOLLOW would refuse a link anywhere in the path,
  * but only the file itself matters. */
-static enum err real_path(const char *where, char ret[static PATH_MAX], struct errmsg *m)
+enum err sq_real_path(const char *where, char ret[static PATH_MAX], struct errmsg *m)
 {
 	const char *slash = strrchr(where, '/');
 	const char *name = slash != NULL ? slash + 1 : where;
@@ -332,10 +320,10 @@ static enum err pragmas(struct db *db, const char *path, struct errmsg *m)
 				  "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-8192;"
 				  "PRAGMA journal_size_limit=16777216",
 				  NULL, NULL, NULL);
-	return rc == SQLITE_OK ? ERR_NONE : err_set(m, from_failure(rc), "%s: %s", path, sqlite3_errmsg(db->sq));
+	return rc == SQLITE_OK ? ERR_NONE : err_set(m, sq_failure(rc), "%s: %s", path, sqlite3_errmsg(db->sq));
 }
 
-static enum err connect(const char *path, struct db **ret, struct errmsg *m)
+static enum err connect(const char *path, bool alone, struct db **ret, struct errmsg *m)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof(*db));
@@ -349,7 +337,7 @@ static enum err connect(const char *path, struct db **ret, struct errmsg *m)
 	(void)pthread_once(&once, sqlite_once);
 	rc = sqlite3_open_v2(path, &db->sq, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
-		e = from_failure(rc);
+		e = sq_failure(rc);
 		(void)err_set(m, e, "%s: %s", path, db->sq ? sqlite3_errmsg(db->sq) : "out of memory");
 		goto out;
 	}
@@ -357,6 +345,9 @@ static enum err connect(const char *path, struct db **ret, struct errmsg *m)
 	(void)sqlite3_busy_handler(db->sq, on_busy, db);
 	(void)sqlite3_wal_hook(db->sq, on_wal, db);
 	db->wal_limit = WAL_PAGES;
+	/* before anything is read: then the lock is that nobody else has the file open */
+	if (alone)
+		(void)sqlite3_exec(db->sq, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
 	e = pragmas(db, path, m);
 	/* made while there is memory: a transaction that cannot be ended would lock everybody out */
 	if (e == ERR_NONE && (e = sq_prepare(db, "ROLLBACK", &db->rollback)) != ERR_NONE)
@@ -397,12 +388,12 @@ static enum err ask(struct db *db, const char *sql, char *ret, size_t cap)
 	return e;
 }
 
-static enum err sq_open(const char *where, struct db **ret, struct errmsg *m)
+static enum err sq_open(const char *where, bool alone, struct db **ret, struct errmsg *m)
 {
 	char path[PATH_MAX], word[32] = "", ours[32];
 	struct stat sb;
 	struct db *db = NULL;
-	enum err e = real_path(where, path, m);
+	enum err e = sq_real_path(where, path, m);
 
 	if (e != ERR_NONE)
 		return e;
@@ -417,7 +408,7 @@ static enum err sq_open(const char *where, struct db **ret, struct errmsg *m)
 		return err_set(m, ERR_DENIED, "%s: not a regular file (symbolic links are refused)", path);
 	if ((sb.st_mode & 077) != 0)
 		return err_set(m, ERR_DENIED, "%s: others than its owner have access: chmod 600 it", path);
-	e = connect(path, &db, m);
+	e = connect(path, alone, &db, m);
 	if (e != ERR_NONE)
 		return e;
 	(void)snprintf(ours, sizeof(ours), "%d", APPLICATION_ID);
@@ -443,7 +434,7 @@ static enum err sq_open(const char *where, struct db **ret, struct errmsg *m)
 
 static enum err new_name(const char *where, char path[static PATH_MAX], char fresh[static PATH_MAX], struct errmsg *m)
 {
-	enum err e = real_path(where, path, m);
+	enum err e = sq_real_path(where, path, m);
 	int n;
 
 	if (e != ERR_NONE)
@@ -478,7 +469,7 @@ static enum err sq_create(const char *where, struct db **ret, struct errmsg *m)
 	if (fd < 0)
 		return err_set(m, ERR_IO, "%s: %s", fresh, strerror(errno));
 	(void)close(fd);
-	e = connect(fresh, &db, m);
+	e = connect(fresh, false, &db, m);
 	if (e != ERR_NONE)
 		goto fail;
 	/* -wal and -shm get the owner and mode of the database's file. */
@@ -486,7 +477,7 @@ static enum err sq_create(const char *where, struct db **ret, struct errmsg *m)
 		       PAGE_SIZE, APPLICATION_ID);
 	rc = sqlite3_exec(db->sq, sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
-		e = from_failure(rc);
+		e = sq_failure(rc);
 		(void)err_set(m, e, "%s: %s", fresh, sqlite3_errmsg(db->sq));
 		goto fail;
 	}
@@ -497,7 +488,7 @@ fail:
 	return e;
 }
 
-static enum err sync_folder(const char *path)
+enum err sq_sync_folder(const char *path)
 {
 	char dir[PATH_MAX];
 	enum err e;
@@ -521,7 +512,7 @@ static enum err sq_keep(struct db *db, const char *where, struct errmsg *m)
 	sq_close(db); /* the last one: the log goes into the file, and away */
 	if (e != ERR_NONE)
 		return e;
-	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) != 0 || sync_folder(path) != ERR_NONE) {
+	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) != 0 || sq_sync_folder(path) != ERR_NONE) {
 		e = err_set(m, errno == EEXIST ? ERR_EXISTS : ERR_IO, "%s: %s", path, strerror(errno));
 		(void)unlink(fresh);
 	}
@@ -573,6 +564,8 @@ const struct db_driver db_sqlite = {
     .column = sq_column,
     .changes = sq_changes,
     .reset = sq_reset,
+    .copy = sq_copy,
+    .check = sq_check,
     .bulk = sq_bulk,
     .tidy = sq_tidy,
 };

@@ -103,4 +103,19 @@ enum err chain_begin(struct store *st);
 /* Whether what is sealed in the row that q stands on opens. */
 enum err audit_opens(struct query *q);
 
+/* The same for the row of a key: ERR_NONE, ERR_CORRUPT, or ERR_NOTFOUND if it is gone meanwhile. A person with the MAC
+ * and all authenticators. */
+enum err person_opens(struct store *st, const uint8_t *key);
+enum err code_opens(struct store *st, const uint8_t *key);
+enum err session_opens(struct store *st, const uint8_t *key);
+enum err mail_opens(struct store *st, const uint8_t *key);
+
+/* [in a transaction or not] Everybody, published or not: how many, and how many of them do not open. */
+enum err check_people(struct store *st, int64_t *ret_people, int64_t *ret_bad);
+
+/* Of a store as it was opened, whatever its version: ERR_CORRUPT if it is none, or was made with another key. */
+enum err schema_read(struct store *st, const char *path, int64_t *ret_version, struct errmsg *m);
+enum err schema_too_new(const char *path, int64_t version, struct errmsg *m);
+struct store *store_new(const struct seal *seal);
+
 #endif

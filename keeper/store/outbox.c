@@ -137,6 +137,20 @@ enum err store_mail_next(struct store *st, int64_t now, struct mail *ret)
 	return e;
 }
 
+enum err mail_opens(struct store *st, const uint8_t *key)
+{
+	struct mail m;
+	struct query q;
+	enum err e = query_first(&q, st, SQL_MAIL_GET, ARGS(V_BLOB(key, ID_LEN)));
+
+	if (e == ERR_NONE)
+		e = load(&q, query_blob(&q, OUTBOX_BODY).type != DB_NULL, &m);
+	query_close(&q);
+	if (e == ERR_NONE)
+		mail_clear(&m);
+	return e;
+}
+
 enum err store_mail_status(struct store *st, const struct id *id, struct mail *ret)
 {
 	struct query q;

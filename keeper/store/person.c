@@ -283,6 +283,24 @@ static enum err load_one(struct store *st, enum sql id, const struct db_value *v
 	return e;
 }
 
+enum err person_opens(struct store *st, const uint8_t *key)
+{
+	struct authenticator au[AUTHENTICATORS_MAX];
+	struct person p;
+	struct id id;
+	size_t n = 0;
+	enum err e;
+
+	memcpy(id.b, key, ID_LEN);
+	e = load_one(st, SQL_PERSON_ROW, ARGS(V_ID(&id)), &p);
+	if (e == ERR_NONE) {
+		e = store_authenticators(st, &id, au, AUTHENTICATORS_MAX, &n);
+		authenticator_wipe(au, n);
+	}
+	person_wipe(&p);
+	return e;
+}
+
 enum err store_person_by_login(struct store *st, const char *login, struct person *ret)
 {
 	return load_one(st, SQL_PERSON_BY_LOGIN, ARGS(V_TEXT(login)), ret);

@@ -17,6 +17,7 @@
 const char *const sql_text[SQL__MAX] = {
     [SQL_SCHEMA_GET] = "SELECT version, key_check FROM schema_version",
     [SQL_SCHEMA_SET] = "INSERT INTO schema_version (version, key_check) VALUES ($1, $2)",
+    [SQL_SCHEMA_MOVE] = "UPDATE schema_version SET version = $1 WHERE version = $2",
 
     [SQL_PERSON_BY_LOGIN] = "SELECT " PERSON "WHERE p.login = $1 AND " PUBLISHED,
     [SQL_PERSON_BY_ID] = "SELECT " PERSON "WHERE p.id = $1 AND " PUBLISHED,
@@ -73,6 +74,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_CODE_ADD] =
 	"INSERT INTO code (id, person, purpose, digest, link, sealed, pair, created, expires, tries, mail, "
 	"used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+    [SQL_CODE_ROW] = "SELECT " CODE "WHERE id = $1",
     [SQL_CODE_LIVE] = "SELECT " CODE "WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3",
     [SQL_CODE_BY_LINK] = "SELECT " CODE "WHERE link = $1 AND used = 0 AND expires > $2",
     [SQL_CODE_TRY] =
@@ -118,6 +120,17 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_MARK_GET] = "SELECT seq, mac, proof FROM audit_mark WHERE kind = $1",
     [SQL_MARK_PUT] = "INSERT INTO audit_mark (kind, seq, mac, proof) VALUES ($1, $2, $3, $4) ON CONFLICT (kind) "
 		     "DO UPDATE SET seq = $2, mac = $3, proof = $4",
+
+    /* a key, and how to name the row to people */
+    [SQL_PERSON_KEYS] = "SELECT id, login FROM person WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_CODE_KEYS] = "SELECT id, id FROM code WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_SESSION_KEYS] = "SELECT digest, digest FROM session WHERE digest > $1 ORDER BY digest LIMIT $2",
+    [SQL_MAIL_KEYS] = "SELECT id, id FROM outbox WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_ORPHANS] = "SELECT (SELECT count(*) FROM authenticator WHERE person NOT IN (SELECT id FROM person)) + "
+		    "(SELECT count(*) FROM recovery WHERE person NOT IN (SELECT id FROM person)) + "
+		    "(SELECT count(*) FROM code WHERE person NOT IN (SELECT id FROM person)) + "
+		    "(SELECT count(*) FROM session WHERE person NOT IN (SELECT id FROM person)) + "
+		    "(SELECT count(*) FROM outbox WHERE person IS NOT NULL AND person NOT IN (SELECT id FROM person))",
 
     [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "
 			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",

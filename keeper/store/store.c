@@ -268,7 +268,7 @@ void store_read_end(struct store *st)
 
 /* ---- creating, opening ---- */
 
-static struct store *store_new(const struct seal *seal)
+struct store *store_new(const struct seal *seal)
 {
 	struct store *st = calloc(1, sizeof(*st));
 
@@ -343,7 +343,7 @@ enum err store_create(const char *path, const struct seal *seal, struct errmsg *
 	return e;
 }
 
-static enum err check_schema(struct store *st, const char *path, struct errmsg *m)
+enum err schema_read(struct store *st, const char *path, int64_t *ret_version, struct errmsg *m)
 {
 	struct query q;
 	int64_t version = 0;
@@ -365,16 +365,30 @@ static enum err check_schema(struct store *st, const char *path, struct errmsg *
 		return err_set(m, ERR_CORRUPT, "%s: not a store of this program, or damaged", path);
 	if (e != ERR_NONE)
 		return err_set(m, e, "%s: %s", path, err_text(e));
+	*ret_version = version;
+	return ERR_NONE;
+}
+
+enum err schema_too_new(const char *path, int64_t version, struct errmsg *m)
+{
+	return err_set(m, ERR_DENIED,
+		       "%s: has schema %lld, this program knows %d: a newer version's `kosmoctl store upgrade` has "
+		       "changed it, install that version here too",
+		       path, (long long)version, STORE_SCHEMA);
+}
+
+static enum err check_schema(struct store *st, const char *path, struct errmsg *m)
+{
+	int64_t version = 0;
+	enum err e = schema_read(st, path, &version, m);
+
+	if (e != ERR_NONE)
+		return e;
 	if (version < STORE_SCHEMA_OLDEST)
 		return err_set(m, ERR_DENIED,
 			       "%s: has schema %lld, this program needs %d: run `kosmoctl store upgrade`", path,
 			       (long long)version, STORE_SCHEMA);
-	if (version > STORE_SCHEMA + 1)
-		return err_set(m, ERR_DENIED,
-			       "%s: has schema %lld, this program knows %d: a newer version's `kosmoctl store upgrade` "
-			       "has changed it, install that version here too",
-			       path, (long long)version, STORE_SCHEMA);
-	return ERR_NONE;
+	return version > STORE_SCHEMA + 1 ? schema_too_new(path, version, m) : ERR_NONE;
 }
 
 enum err store_open(const char *path, const struct seal *seal, struct store **ret, struct errmsg *m)
@@ -384,7 +398,7 @@ enum err store_open(const char *path, const struct seal *seal, struct store **re
 
 	if (st == NULL)
 		return err_set(m, ERR_NOMEM, "out of memory");
-	e = st->drv->open(path, &st->db, m);
+	e = st->drv->open(path, false, &st->db, m);
 	if (e == ERR_NONE)
 		e = check_schema(st, path, m);
 	if (e == ERR_NONE)

@@ -267,6 +267,35 @@ bool audit_note_parse(const char *seq, const char *mac, struct audit_note *ret);
  * *ret_more: there may be more. */
 enum err store_audit_prune(struct store *st, int64_t before, size_t max, bool *ret_more);
 
+/* ---- the whole store (store/check.c, store/upgrade.c) ---- */
+struct store_check {
+	int64_t people, codes, sessions, mails; /* that were looked at */
+	int64_t bad;				/* of them: do not fit their MAC, or do not open */
+	int64_t orphans;			/* rows that belong to nobody */
+	struct errmsg damage;			/* of the file; "" if it is whole */
+	struct audit_check audit;
+};
+/* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail"; who: a login, or a row's id
+ * in hexadecimal digits. */
+typedef void (*store_check_bad)(void *arg, const char *what, const char *who);
+/* Looks at everything: the file, every person with their authenticators, all that is sealed, the audit chain. In short
+ * snapshots, while others write. */
+enum err store_check(struct store *st, store_check_bad bad, void *arg, struct store_check *ret);
+/* A copy as of one moment, beside the store, 0600, checked and on disk; ERR_EXISTS if `to` is there. */
+enum err store_backup(struct store *st, const char *to, struct errmsg *m);
+
+struct store_upgraded {
+	int64_t from, to;    /* the same: nothing was to be done */
+	int64_t people, bad; /* bad: of them, did not fit their MAC before either */
+	char backup[4096];   /* "" if nothing was to be done */
+};
+/* From any older schema to the present one, with the same key, while nobody has the store open (ERR_BUSY), so that no
+ * program carries its old view over. First a copy is made at PATH.backup-SCHEMA-stamp; then all is done in one
+ * transaction with its audit row, and looked at before it is committed. If it fails, nothing is changed and the copy is
+ * taken away again. */
+enum err store_upgrade(const char *path, const struct seal *seal, const char *stamp, const struct audit *a,
+		       struct store_upgraded *ret, struct errmsg *m);
+
 /* Deletes what is past its time (sessions, codes, counters of old, settled mails after 30 days), up to max rows each,
  * in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there may be more. */
 enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more);
