@@ -27,6 +27,10 @@ enum ctl_exit audit_verify_run(struct ctl *c, const struct args *a);
 /* What is wrong with the log, on stderr; nothing if it is whole. */
 void audit_verify_say(const struct audit_check *r);
 
+enum ctl_exit store_run_check(struct ctl *c, const struct args *a);
+enum ctl_exit store_run_backup(struct ctl *c, const struct args *a);
+enum ctl_exit store_run_upgrade(struct ctl *c, const struct args *a);
+
 enum ctl_exit config_check(struct ctl *c, const struct args *a);
 enum ctl_exit config_show(struct ctl *c, const struct args *a);
 

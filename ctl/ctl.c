@@ -68,21 +68,28 @@ enum ctl_exit ctl_conf(struct ctl *c)
 	return e ? ctl_failed(e, c->conf_path, &m) : CTL_OK;
 }
 
-enum ctl_exit ctl_store(struct ctl *c)
+enum ctl_exit ctl_key(struct ctl *c, char ret_db[static PATH_MAX])
 {
 	struct errmsg m = {""};
 	char path[PATH_MAX];
 	enum err e = daemon_become_owner(c->conf->state_dir, &m);
 	if (e)
 		return ctl_failed(e, c->conf->state_dir, &m);
-	if ((size_t)snprintf(path, sizeof path, "%s/key", c->conf->state_dir) >= sizeof path)
+	if ((size_t)snprintf(path, sizeof path, "%s/key", c->conf->state_dir) >= sizeof path ||
+	    (size_t)snprintf(ret_db, PATH_MAX, "%s/kosmo.db", c->conf->state_dir) >= PATH_MAX)
 		return ctl_failed(ERR_TOOBIG, c->conf->state_dir, NULL);
 	e = seal_load(path, &c->seal, &m);
-	if (e)
-		return ctl_failed(e, path, &m);
-	if ((size_t)snprintf(path, sizeof path, "%s/kosmo.db", c->conf->state_dir) >= sizeof path)
-		return ctl_failed(ERR_TOOBIG, c->conf->state_dir, NULL);
-	e = store_open(path, c->seal, &c->st, &m);
+	return e ? ctl_failed(e, path, &m) : CTL_OK;
+}
+
+enum ctl_exit ctl_store(struct ctl *c)
+{
+	struct errmsg m = {""};
+	char path[PATH_MAX];
+	enum ctl_exit r = ctl_key(c, path);
+	if (r)
+		return r;
+	enum err e = store_open(path, c->seal, &c->st, &m);
 	return e ? ctl_failed(e, path, &m) : CTL_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "common/conf.h"
 #include "ctl/args.h"
 #include "keeper/store/store.h"
+#include <limits.h>
 #include <signal.h>
 
 /* kosmoctl(8) and --help document these. */
@@ -50,6 +51,8 @@ enum ctl_exit ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2
  * what is wrong. CTL_OK or the exit status. */
 enum ctl_exit ctl_conf(struct ctl *c);
 enum ctl_exit ctl_store(struct ctl *c);
+/* ctl_store without its last step: the owner, the key, and where the database is. */
+enum ctl_exit ctl_key(struct ctl *c, char ret_db[static PATH_MAX]);
 void ctl_close(struct ctl *c);
 
 /* One short write transaction, with SIGINT, SIGTERM, SIGHUP and SIGTSTP held back until it is over: nobody's Ctrl-Z

@@ -34,6 +34,9 @@ static const struct ctl_command main_commands[] = {
     {"user delete", "LOGIN", "delete one person and all that is theirs", B(YES), 1, 1, user_change_delete},
     {"audit", "", "show what happened, newest first", B(PERSON) | B(LIMIT) | B(VERIFY) | B(HEAD) | B(HEADS) | B(JSON),
      0, 0, audit_run},
+    {"store check", "", "look whether everything in the database is whole", B(JSON), 0, 0, store_run_check},
+    {"store backup", "FILE", "copy the database into a new file, while it is in use", 0, 1, 1, store_run_backup},
+    {"store upgrade", "", "bring an older version's database to this version's schema", 0, 0, 0, store_run_upgrade},
     {"config check", "", "check the configuration and the files that it names", 0, 0, 0, config_check},
     {"config show", "", "show every option and its value", B(JSON), 0, 0, config_show},
 };
