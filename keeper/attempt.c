@@ -3,6 +3,8 @@
 #include "common/secret.h"
 #include "common/text.h"
 #include "keeper/attempt.h"
+#include "keeper/recovery.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,10 +49,15 @@ static enum err find(struct store *st, struct attempt *a, int64_t now, struct pe
 	return ERR_NONE;
 }
 
-static enum err limit_for(struct keeper *k, struct attempt *a, bool counts, enum factor_kind kind)
+/* [tx] ERR_NONE also where the attempt is not to be looked at: a->throttled. */
+static enum err count(struct keeper *k, struct store *st, struct attempt *a, bool counts, enum factor_kind kind,
+		      int64_t now)
 {
-	return counts ? limits_for_person(k->seal, &a->person, kind, &a->limit)
-		      : limits_for_unknown(k->seal, a->login, kind, &a->limit);
+	enum err e = limits_for(st, k->seal, &a->origin, counts ? &a->person : NULL, a->login, kind, now, &a->limit);
+	if (!e)
+		e = limits_count(st, &a->limit, now);
+	a->throttled = e == ERR_DENIED;
+	return a->throttled ? ERR_NONE : e;
 }
 
 /* The initial password opens the wizard only: never the terminal, never once an own password is there. */
@@ -79,19 +86,49 @@ static enum err audit(struct store *st, const struct attempt *a, bool known, int
 	return store_audit(st, &row);
 }
 
+/* The audit gets the first refusal, and then their number. */
+static enum err audit_refused(struct store *st, const struct attempt *a, int64_t now, const char *first)
+{
+	char n[64] = "";
+	const struct limit *l = &a->limit;
+	if (!l->refused)
+		return ERR_NONE;
+	if (l->refused > 1)
+		snprintf(n, sizeof n, "%" PRId64 " refused since the last such row", l->refused);
+	return audit(st, a, l->why != LIMITS_ADDRESS && l->person, now,
+		     l->why == LIMITS_ADDRESS ? "address.throttled" : first, n);
+}
+
+/* [tx] A wrong one that was looked at, or one that was not: the waits, and what the audit says. */
+static enum err not_in(struct store *st, struct attempt *a, int64_t now, const char *wrong, const char *refused,
+		       const char *detail)
+{
+	struct limit *l = &a->limit;
+	if (a->throttled)
+		return audit_refused(st, a, now, refused);
+	enum err e = limits_wrong(st, l, now);
+	if (!e)
+		e = audit(st, a, a->found, now, wrong, detail);
+	if (!e && l->closed)
+		e = audit(st, a, l->person, now, "lane.closed", l->key.kind == FACTOR_NONE ? "password" : "code");
+	if (!e && l->disabled)
+		e = audit(st, a, true, now, "factor.disabled", "totp");
+	if (!e && l->disabled)
+		e = store_session_end_half(st, &a->person);
+	return e;
+}
+
 /* Counting is a transaction of its own, committed before anything is hashed. */
-static enum err count_first(struct store *st, struct attempt *a, int64_t now)
+static enum err count_first(struct keeper *k, struct store *st, struct attempt *a, int64_t now)
 {
 	enum err e = store_begin(st);
 	if (e)
 		return e;
-	e = limits_count(st, &a->limit, now);
-	a->throttled = e == ERR_DENIED;
-	if (e && !a->throttled) {
-		store_rollback(st);
-		return e;
-	}
-	return store_commit(st);
+	e = count(k, st, a, a->found, FACTOR_NONE, now);
+	if (!e)
+		return store_commit(st);
+	store_rollback(st);
+	return e;
 }
 
 enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *g, struct attempt *a, const char *text,
@@ -103,9 +140,7 @@ enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *
 	a->password_right = a->initial = false;
 	enum err e = find(st, a, now, &p);
 	if (!e)
-		e = limit_for(k, a, a->found, FACTOR_NONE);
-	if (!e)
-		e = count_first(st, a, now);
+		e = count_first(k, st, a, now);
 	if (e)
 		goto out;
 	bool upgrade = false;
@@ -136,7 +171,9 @@ static bool still_right(const struct keeper *k, const struct attempt *a, const s
 
 static enum err settle_right(struct store *st, struct attempt *a, struct person *p, int64_t now)
 {
-	enum err e = limits_clear(st, &a->limit);
+	enum err e = limits_right(st, &a->limit, now);
+	if (!e)
+		e = audit_refused(st, a, now, "password.throttled");
 	if (!e && (a->upgrade[0] || (a->initial && !p->initial_used))) {
 		if (a->upgrade[0])
 			memcpy(p->password, a->upgrade, sizeof p->password);
@@ -157,13 +194,8 @@ enum err attempt_password_settle(struct keeper *k, struct store *st, struct atte
 	}
 	if (e && e != ERR_NOTFOUND)
 		goto out;
-	if (a->password_right) {
-		e = settle_right(st, a, &p, now);
-	} else {
-		e = a->throttled ? ERR_NONE : limits_wrong(st, &a->limit, now);
-		if (!e)
-			e = audit(st, a, a->found, now, a->throttled ? "password.throttled" : "password.wrong", "");
-	}
+	e = a->password_right ? settle_right(st, a, &p, now)
+			      : not_in(st, a, now, "password.wrong", "password.throttled", "");
 out:
 	if (e)
 		a->password_right = false;
@@ -192,6 +224,29 @@ static enum err factor_check(struct store *st, const char *canonical, int64_t no
 	return e;
 }
 
+/* [tx] What a right one brings with it. */
+static enum err all_right(struct keeper *k, struct store *st, struct attempt *a, const struct factor *f, int64_t now)
+{
+	bool disabled = false;
+	enum err e = limits_right(st, &a->limit, now);
+	if (!e)
+		e = audit_refused(st, a, now, "factor.throttled");
+	if (!e && f->kind == FACTOR_RECOVERY)
+		e = limits_disabled(st, &a->person, FACTOR_TOTP, &disabled);
+	if (!e && disabled)
+		e = limits_enable(st, &a->person, FACTOR_TOTP);
+	if (!e && disabled)
+		e = audit(st, a, true, now, "factor.enabled", "totp");
+	if (!e && !a->step_up)
+		e = limits_learn(st, k->seal, &a->origin, &a->person, now);
+	return e ? e : audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
+}
+
+static enum verdict verdict_refused(const struct limit *l)
+{
+	return l->why == LIMITS_CLOSED || l->why == LIMITS_DISABLED ? VERDICT_LOCKED : VERDICT_THROTTLED;
+}
+
 static enum verdict verdict_for(enum err e)
 {
 	return e == ERR_BUSY || e == ERR_IO || e == ERR_TIMEOUT ? VERDICT_UNAVAILABLE : VERDICT_INTERNAL;
@@ -213,12 +268,8 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	e = find(st, a, now, &p);
 	bool counts = !e && a->found && a->password_right;
 	if (!e)
-		e = limit_for(k, a, counts, FACTOR_TOTP);
+		e = count(k, st, a, counts, recovery_looks_like(canonical) ? FACTOR_RECOVERY : FACTOR_TOTP, now);
 	if (e)
-		goto out;
-	e = limits_count(st, &a->limit, now);
-	a->throttled = e == ERR_DENIED;
-	if (e && !a->throttled)
 		goto out;
 
 	enum err checked = ERR_DENIED;
@@ -230,18 +281,13 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 		}
 	}
 	if (!checked) {
-		e = limits_clear(st, &a->limit);
+		e = all_right(k, st, a, f, now);
 		if (!e && within)
 			e = within(st, &p, arg);
-		if (!e)
-			e = audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
 		v = VERDICT_ALLOW;
 	} else {
-		e = a->throttled ? ERR_NONE : limits_wrong(st, &a->limit, now);
-		if (!e)
-			e = audit(st, a, a->found, now, a->throttled ? "factor.throttled" : "factor.wrong",
-				  checked == ERR_EXISTS ? "replayed" : "");
-		v = a->throttled ? VERDICT_THROTTLED : VERDICT_DENY;
+		e = not_in(st, a, now, "factor.wrong", "factor.throttled", checked == ERR_EXISTS ? "replayed" : "");
+		v = a->throttled ? verdict_refused(&a->limit) : a->limit.disabled ? VERDICT_LOCKED : VERDICT_DENY;
 	}
 	if (!e)
 		e = store_commit(st);

@@ -7,147 +7,419 @@
  * each other out; from here on it begins when the attempt is counted, so that a burst gains nothing. */
 #define FREE_BURST 3
 
-const struct quota quota_birth = {.name = "birth", .most = 5, .window = 86400};
-const struct quota quota_address = {.name = "address", .most = 5, .window = 3600, .apart = 60};
-const struct quota quota_guard = {.name = "guard", .most = 5, .window = 3600, .apart = 60};
-const struct quota quota_guard_hour = {.name = "guard-hour", .most = 5, .window = 3600};
-const struct quota quota_guard_day = {.name = "guard-day", .most = 20, .window = 86400};
+#define KIND_ADDRESS  33 /* beside enum factor_kind */
+#define EXEMPT_ROOM   10
+#define PREFIX_V4     128 /* /32 */
+#define PREFIX_V6     64
+#define ADDRESS_DECAY 30  /* seconds in which an address's counter falls by one */
+#define ADDRESS_MOST  260 /* it grows no further: it has decayed within 130 minutes */
+#define LANE_KEPT     (30 * 86400)
+#define REOPENED      90   /* what a lane counts from once it is open again: ten tries a day */
+#define REPORT_EVERY  3600 /* a row in the audit for the refusals of so many seconds */
+#define LEARN_AGAIN   86400
+#define FOREVER	      INT64_MAX
 
-static enum err key_make(const struct seal *s, const char *what, const void *who, size_t n, int kind,
-			 uint8_t ret[static DIGEST_LEN])
-{
-	const uint8_t k = (uint8_t)kind;
-	const struct seal_part part[] = {{what, strlen(what)}, {who, n}, {&k, 1}};
-	return seal_mac(s, SEAL_COUNTER, part, 3, ret);
-}
+/* ---- keys ---- */
 
-enum err limits_for_person(const struct seal *s, const struct id *person, enum factor_kind kind, struct limit *ret)
-{
-	memset(ret, 0, sizeof *ret);
-	return key_make(s, "person", person->b, ID_LEN, kind, ret->key);
-}
-
-enum err limits_for_unknown(const struct seal *s, const char *login, enum factor_kind kind, struct limit *ret)
+/* Keyed digests of what must not stand in the store, bound to whom it is kept for (NULL: nobody). */
+static enum err digest(const struct seal *s, const char *name, const struct id *person, const void *p, size_t n,
+		       struct id *ret)
 {
 	uint8_t d[DIGEST_LEN];
-	memset(ret, 0, sizeof *ret);
-	enum err e = key_make(s, "name", login, strlen(login), 0, d);
-	if (e)
-		return e;
-	unsigned bucket = ((unsigned)d[0] << 8 | d[1]) % LIMITS_BUCKETS;
-	return key_make(s, "bucket", &bucket, sizeof bucket, kind, ret->key);
+	const struct seal_part part[] = {
+	    {name, strlen(name)}, {person ? person->b : NULL, person ? ID_LEN : 0}, {p, n}};
+	enum err e = seal_mac(s, SEAL_COUNTER, part, 3, d);
+	if (!e)
+		memcpy(ret->b, d, ID_LEN);
+	return e;
 }
 
-/* Never longer than the last wait: while one counter serves everybody who types a name, a longer one would let any
- * stranger lock its owner out. */
+static enum err bucket(const struct seal *s, const char *login, struct id *ret)
+{
+	struct id d = {{0}};
+	enum err e = digest(s, "name", NULL, login, strlen(login), &d);
+	unsigned n = ((unsigned)d.b[0] << 8 | d.b[1]) % LIMITS_BUCKETS;
+	return e ? e : digest(s, "bucket", NULL, &n, sizeof n, ret);
+}
+
+static enum err device_of(const struct seal *s, const struct origin *o, const struct id *person, struct id *ret)
+{
+	return digest(s, "device", person, o->device, sizeof o->device, ret);
+}
+
+static enum err address_of(const struct seal *s, const struct origin *o, const struct id *person, struct id *ret)
+{
+	return digest(s, "address", person, o->from.b, sizeof o->from.b, ret);
+}
+
+/* ---- lanes ---- */
+
+static enum err known(struct store *st, struct counter_key *k, enum known_kind kind, enum lane lane, int64_t now)
+{
+	int64_t seen;
+	enum err e = store_known_is(st, &k->owner, kind, &k->what, now, &seen);
+	if (!e)
+		k->lane = lane;
+	return e == ERR_NOTFOUND ? ERR_NONE : e;
+}
+
+/* The lookups are the same for a bucket, which never knows anybody. */
+static enum err choose(struct store *st, const struct seal *s, const struct origin *o, struct counter_key *k,
+		       int64_t now)
+{
+	enum err e = ERR_NONE;
+	if (o->has_device) {
+		e = device_of(s, o, &k->owner, &k->what);
+		if (!e)
+			e = known(st, k, KNOWN_DEVICE, LANE_DEVICE, now);
+	}
+	if (!e && !k->lane && o->has_key) {
+		k->lane = LANE_KEY;
+		memcpy(k->what.b, o->key, ID_LEN);
+	}
+	if (!e && !k->lane && o->has_from) {
+		e = address_of(s, o, &k->owner, &k->what);
+		if (!e)
+			e = known(st, k, KNOWN_ADDRESS, LANE_ADDRESS, now);
+	}
+	if (!e && !k->lane) {
+		k->lane = o->own_uid ? LANE_UID : o->exempt ? LANE_EXEMPT : LANE_STRANGER;
+		k->what = (struct id){{0}};
+	}
+	return e;
+}
+
+enum err limits_for(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
+		    const char *login, enum factor_kind kind, int64_t now, struct limit *ret)
+{
+	struct limit l = {.key.kind = kind, .person = person != NULL, .room = o->exempt ? EXEMPT_ROOM : 1};
+	enum err e = ERR_NONE;
+	if (person)
+		l.key.owner = *person;
+	else
+		e = bucket(s, login, &l.key.owner);
+	if (!e)
+		e = choose(st, s, o, &l.key, now);
+	if (!e && o->remote && (l.key.lane == LANE_STRANGER || l.key.lane == LANE_EXEMPT)) {
+		struct net_address from = o->from;
+		net_mask(&from, net_v4(&from) ? PREFIX_V4 : PREFIX_V6);
+		l.bound = true;
+		l.address.kind = KIND_ADDRESS;
+		l.address.lane = LANE_ALL;
+		e = digest(s, "network", NULL, from.b, sizeof from.b, &l.address.owner);
+	}
+	if (l.key.lane != LANE_EXEMPT && l.key.lane != LANE_STRANGER)
+		l.room = 1;
+	if (!e)
+		*ret = l;
+	return e;
+}
+
+/* ---- waits ---- */
+
+struct step {
+	int64_t under, wait;
+};
+
+static int64_t step_wait(const struct step *s, int64_t n)
+{
+	while (n >= s->under)
+		s++;
+	return s->wait;
+}
+
 int64_t limits_wait(int64_t failures)
 {
-	static const struct {
-		int64_t under, wait;
-	} table[] = {{1, 0}, {3, 1}, {9, 3}, {25, 5}, {INT64_MAX, 10}};
-	size_t i = 0;
-	while (failures >= table[i].under)
-		i++;
-	return table[i].wait;
+	static const struct step table[] = {{1, 0}, {3, 1}, {9, 3}, {25, 5}, {INT64_MAX, 10}};
+	return step_wait(table, failures);
+}
+
+/* Recovery codes are too long to be guessed: they may have to wait, but they are the way out, and stay open. */
+static bool closes(const struct limit *l, int64_t failures)
+{
+	return l->key.kind != FACTOR_RECOVERY && failures >= LIMITS_CLOSES * l->room;
+}
+
+static int64_t lane_wait(const struct limit *l, int64_t failures)
+{
+	return closes(l, failures) ? LIMITS_CLOSED_FOR : limits_wait((failures + l->room - 1) / l->room);
+}
+
+static int64_t address_wait(const struct limit *l, int64_t failures)
+{
+	static const struct step table[] = {{40, 0}, {60, 5}, {80, 30}, {120, 120}, {200, 300}, {INT64_MAX, 900}};
+	return step_wait(table, failures / l->room);
+}
+
+/* The clock was ahead: what it noted must not bind until it is there again. */
+static void clock_back(struct counter *c, int64_t wait, int64_t now)
+{
+	if (c->seen <= now)
+		return;
+	c->seen = now;
+	if (c->not_before > now + wait)
+		c->not_before = now + wait;
+	if (c->refused_from > now)
+		c->refused_from = now;
+}
+
+/* ---- refusals: the audit gets the first one, and their number when an hour is over ---- */
+
+static int64_t refused(struct counter *c, int64_t now)
+{
+	int64_t n = c->refused;
+	c->refused++;
+	if (n && now < c->refused_from + REPORT_EVERY && now >= c->refused_from)
+		return 0;
+	c->refused = 1;
+	c->refused_from = now;
+	return n > 1 ? n : 1;
+}
+
+/* ---- the address ---- */
+
+static enum err address_load(struct store *st, const struct limit *l, int64_t now, struct counter *was,
+			     struct counter *c)
+{
+	enum err e = store_counter_get(st, &l->address, was);
+	if (e)
+		return e;
+	*c = *was;
+	clock_back(c, address_wait(l, c->failures), now);
+	int64_t fallen = (now - c->seen) * l->room / ADDRESS_DECAY;
+	c->failures = fallen < c->failures ? c->failures - fallen : 0;
+	return ERR_NONE;
+}
+
+/* A wait once set stands: more attempts lengthen the next one. wrong false: nothing is added, but as much is written.
+ */
+static enum err address_save(struct store *st, const struct limit *l, const struct counter *was, struct counter *c,
+			     bool wrong, int64_t now)
+{
+	if (wrong && c->failures < ADDRESS_MOST * l->room)
+		c->failures++;
+	c->seen = now;
+	if (wrong && now >= c->not_before)
+		c->not_before = now + address_wait(l, c->failures);
+	c->expires = now + (ADDRESS_MOST + 1) * ADDRESS_DECAY;
+	enum err e = store_counter_set(st, &l->address, was, c);
+	return e == ERR_EXISTS ? ERR_NONE : e; /* others count at the same time: one less of many */
+}
+
+static enum err address_count(struct store *st, const struct limit *l, bool wrong, int64_t now)
+{
+	struct counter was, c;
+	if (!l->bound)
+		return ERR_NONE;
+	enum err e = address_load(st, l, now, &was, &c);
+	return e ? e : address_save(st, l, &was, &c, wrong, now);
+}
+
+/* ERR_DENIED: it is blocked. */
+static enum err address_check(struct store *st, struct limit *l, int64_t now)
+{
+	struct counter was, c;
+	if (!l->bound)
+		return ERR_NONE;
+	enum err e = address_load(st, l, now, &was, &c);
+	if (e || now >= c.not_before)
+		return e;
+	l->why = LIMITS_ADDRESS;
+	l->wait = c.not_before - now;
+	l->refused = refused(&c, now);
+	e = address_save(st, l, &was, &c, true, now);
+	return e ? e : ERR_DENIED;
+}
+
+/* ---- the factor in all lanes ---- */
+
+static struct counter_key all_lanes(const struct id *person, int kind)
+{
+	return (struct counter_key){.owner = *person, .kind = kind, .lane = LANE_ALL};
+}
+
+enum err limits_disabled(struct store *st, const struct id *person, enum factor_kind kind, bool *ret)
+{
+	const struct counter_key k = all_lanes(person, (int)kind);
+	struct counter c;
+	enum err e = store_counter_get(st, &k, &c);
+	if (!e)
+		*ret = c.not_before == FOREVER;
+	return e;
+}
+
+enum err limits_enable(struct store *st, const struct id *person, enum factor_kind kind)
+{
+	return store_counter_clear_all(st, person, (int)kind, NULL);
+}
+
+/* What all lanes counted so far; ERR_DENIED: the factor is disabled. A bucket has it looked up too. */
+static enum err all_check(struct store *st, struct limit *l, int64_t now)
+{
+	const struct counter_key all = all_lanes(&l->key.owner, l->key.kind);
+	int64_t latest = 0;
+	if (l->key.kind != FACTOR_TOTP)
+		return ERR_NONE;
+	enum err e = store_counter_total(st, &all, &l->total, &latest);
+	if (e || latest != FOREVER)
+		return e;
+	struct counter was, c;
+	e = store_counter_get(st, &all, &was);
+	if (e)
+		return e;
+	c = was;
+	l->why = LIMITS_DISABLED;
+	l->refused = refused(&c, now);
+	e = store_counter_set(st, &all, &was, &c);
+	if (!e || e == ERR_EXISTS)
+		e = address_count(st, l, true, now);
+	return e ? e : ERR_DENIED;
+}
+
+static enum err all_disable(struct store *st, struct limit *l, int64_t now)
+{
+	const struct counter_key all = all_lanes(&l->key.owner, l->key.kind);
+	const struct counter none = {0},
+			     c = {.failures = l->total + 1, .not_before = FOREVER, .seen = now, .expires = FOREVER};
+	enum err e = store_counter_set(st, &all, &none, &c);
+	l->disabled = !e;
+	return e == ERR_EXISTS ? ERR_NONE : e;
+}
+
+/* ---- counting ---- */
+
+static enum err lane_refuse(struct store *st, struct limit *l, const struct counter *was, int64_t now)
+{
+	struct counter c = l->counter;
+	l->wait = c.not_before - now;
+	l->why = closes(l, c.failures) ? LIMITS_CLOSED : LIMITS_WAIT;
+	l->refused = refused(&c, now);
+	enum err e = store_counter_set(st, &l->key, was, &c);
+	if (!e || e == ERR_EXISTS)
+		e = address_count(st, l, true, now);
+	return e ? e : ERR_DENIED;
+}
+
+/* ERR_EXISTS: somebody else counted meanwhile. */
+static enum err lane_count(struct store *st, struct limit *l, int64_t now)
+{
+	struct counter was, c;
+	enum err e = store_counter_get(st, &l->key, &was);
+	if (e)
+		return e;
+	c = was;
+	clock_back(&c, lane_wait(l, c.failures), now);
+	l->counter = c;
+	if (now < c.not_before)
+		return lane_refuse(st, l, &was, now);
+	if (closes(l, c.failures))
+		c.failures = REOPENED * l->room;
+	c.failures++;
+	c.seen = now;
+	if (c.failures >= FREE_BURST * l->room)
+		c.not_before = now + lane_wait(l, c.failures);
+	c.expires = now + LANE_KEPT;
+	l->counter = c;
+	return store_counter_set(st, &l->key, &was, &c);
 }
 
 enum err limits_count(struct store *st, struct limit *l, int64_t now)
 {
-	enum err e = store_counter_get(st, l->key, &l->counter);
+	l->why = LIMITS_FREE;
+	l->wait = l->refused = 0;
+	enum err e = address_check(st, l, now);
+	if (!e)
+		e = all_check(st, l, now);
 	if (e)
 		return e;
-	if (now < l->counter.seen) { /* the clock was ahead: what it noted must not bind until it is there again */
-		int64_t latest = now + limits_wait(l->counter.failures);
-		l->counter.seen = now;
-		if (l->counter.not_before > latest)
-			l->counter.not_before = latest;
-		e = store_counter_set(st, l->key, &l->counter);
-		if (e)
-			return e;
-	}
-	if (now < l->counter.not_before)
-		return ERR_DENIED;
-	l->counter.failures++;
-	l->counter.seen = now;
-	if (l->counter.failures >= FREE_BURST)
-		l->counter.not_before = now + limits_wait(l->counter.failures);
-	return store_counter_set(st, l->key, &l->counter);
+	do
+		e = lane_count(st, l, now);
+	while (e == ERR_EXISTS);
+	return e;
 }
 
-enum err limits_wrong(struct store *st, const struct limit *l, int64_t now)
+static enum err lane_wrong(struct store *st, struct limit *l, int64_t now, int64_t *ret_failures)
 {
-	struct counter c;
-	enum err e = store_counter_get(st, l->key, &c);
+	struct counter was, c;
+	enum err e = store_counter_get(st, &l->key, &was);
 	if (e)
 		return e;
+	c = was;
 	if (c.failures < l->counter.failures) /* a right one cleared it meanwhile: this one still counts */
 		c.failures++;
 	c.seen = now;
-	int64_t until = now + limits_wait(c.failures);
+	int64_t until = now + lane_wait(l, c.failures);
 	if (c.not_before < until)
 		c.not_before = until;
-	return store_counter_set(st, l->key, &c);
+	c.expires = now + LANE_KEPT;
+	*ret_failures = c.failures;
+	return store_counter_set(st, &l->key, &was, &c);
 }
 
-enum err limits_clear(struct store *st, const struct limit *l)
+enum err limits_wrong(struct store *st, struct limit *l, int64_t now)
 {
-	return store_counter_clear(st, l->key);
-}
-
-/* counter.seen is the window's start, failures what was taken in it, not_before the next one's time. */
-static enum err quota_load(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
-			   int64_t now, uint8_t key[static DIGEST_LEN], struct counter *c)
-{
-	enum err e = key_make(s, q->name, person->b, ID_LEN, 0, key);
+	int64_t n = 0;
+	enum err e;
+	do
+		e = lane_wrong(st, l, now, &n);
+	while (e == ERR_EXISTS);
 	if (!e)
-		e = store_counter_get(st, key, c);
-	if (!e && (now >= c->seen + q->window || now < c->seen))
-		*c = (struct counter){.seen = now};
+		e = address_count(st, l, true, now);
+	l->closed = !e && n == LIMITS_CLOSES * l->room && closes(l, n);
+	if (!e && n >= LIMITS_KNOWN && l->key.lane == LANE_DEVICE)
+		e = store_known_end(st, &l->key.owner, KNOWN_DEVICE, &l->key.what);
+	if (!e && n >= LIMITS_KNOWN && l->key.lane == LANE_ADDRESS)
+		e = store_known_end(st, &l->key.owner, KNOWN_ADDRESS, &l->key.what);
+	if (!e && l->person && l->key.kind == FACTOR_TOTP && l->total + 1 >= LIMITS_CLOSES)
+		e = all_disable(st, l, now);
 	return e;
 }
 
-static int64_t quota_wait(const struct quota *q, const struct counter *c, int64_t now, bool ignore_apart)
+enum err limits_right(struct store *st, struct limit *l, int64_t now)
 {
-	if (c->failures >= q->most)
-		return c->seen + q->window - now;
-	return !ignore_apart && now < c->not_before ? c->not_before - now : 0;
+	l->refused = l->counter.refused > 1 ? l->counter.refused : 0;
+	enum err e = store_counter_clear(st, &l->key);
+	return e ? e : address_count(st, l, false, now);
 }
 
-enum err limits_take(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
-		     int64_t now, bool ignore_apart, int64_t *ret_wait)
+/* ---- learning ---- */
+
+/* What was counted in its lane before it was last forgotten begins anew. */
+static enum err learn(struct store *st, enum known_kind kind, struct counter_key *k, int64_t now)
 {
-	uint8_t key[DIGEST_LEN];
-	struct counter c;
-	enum err e = quota_load(st, s, q, person, now, key, &c);
-	if (e)
+	int64_t seen = 0;
+	enum err e = store_known_is(st, &k->owner, kind, &k->what, now, &seen);
+	if (!e && seen <= now && now - seen < LEARN_AGAIN)
+		return ERR_NONE;
+	if (e && e != ERR_NOTFOUND)
 		return e;
-	int64_t wait = quota_wait(q, &c, now, ignore_apart);
-	if (wait > 0) {
-		*ret_wait = wait;
-		return ERR_DENIED;
+	enum err fresh = e;
+	e = store_known_add(st, &k->owner, kind, &k->what, now);
+	static const int kinds[] = {FACTOR_NONE, FACTOR_TOTP, FACTOR_RECOVERY};
+	for (size_t i = 0; !e && fresh && i < sizeof kinds / sizeof *kinds; i++) {
+		k->kind = kinds[i];
+		e = store_counter_clear(st, k);
 	}
-	c.failures++;
-	c.not_before = now + q->apart;
-	e = store_counter_set(st, key, &c);
-	if (!e)
-		*ret_wait = quota_wait(q, &c, now, false);
 	return e;
 }
 
-enum err limits_look(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
-		     int64_t now, int64_t *ret_wait)
+enum err limits_learn(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
+		      int64_t now)
 {
-	uint8_t key[DIGEST_LEN];
-	struct counter c;
-	enum err e = quota_load(st, s, q, person, now, key, &c);
-	if (!e)
-		*ret_wait = quota_wait(q, &c, now, false);
+	struct counter_key k = {.owner = *person, .lane = LANE_DEVICE};
+	enum err e = ERR_NONE;
+	if (!o->teaches)
+		return ERR_NONE;
+	if (o->has_device) {
+		e = device_of(s, o, person, &k.what);
+		if (!e)
+			e = learn(st, KNOWN_DEVICE, &k, now);
+	}
+	if (!e && o->has_from) {
+		k.lane = LANE_ADDRESS;
+		e = address_of(s, o, person, &k.what);
+		if (!e)
+			e = learn(st, KNOWN_ADDRESS, &k, now);
+	}
 	return e;
-}
-
-enum err limits_forget(struct store *st, const struct seal *s, const struct quota *q, const struct id *person)
-{
-	uint8_t key[DIGEST_LEN];
-	enum err e = key_make(s, q->name, person->b, ID_LEN, 0, key);
-	return e ? e : store_counter_clear(st, key);
 }

@@ -1,29 +1,71 @@
 /* Limits on guessing: counted before the check, kept in the store, waits as not-before times (design.md, "Limits").
- * A key names what is counted (person or bucket of unknown names, factor kind). */
+ * Counters are per person, factor kind and lane. Names that nobody has share buckets, with the same waits and as many
+ * writes. */
 #ifndef KOSMO_LIMITS_H
 #define KOSMO_LIMITS_H
 
+#include "keeper/origin.h"
 #include "keeper/store/store.h"
 
-#define LIMITS_BUCKETS 65536 /* unknown names share these */
+#define LIMITS_BUCKETS	  65536 /* unknown names share these */
+#define LIMITS_CLOSES	  100	/* failures in a row that close a lane, and code failures that disable the factor */
+#define LIMITS_CLOSED_FOR 86400
+#define LIMITS_KNOWN	  10 /* failures in a row after which a device or an address is not known any more */
 
-struct limit {
-	uint8_t key[DIGEST_LEN];
-	struct counter counter; /* as of limits_count */
+/* Which counter an attempt of a person moves: the first of these that its origin is. */
+enum lane {
+	LANE_DEVICE = 1,   /* one counter a device cookie */
+	LANE_KEY = 2,	   /* one a key that sshd verified */
+	LANE_ADDRESS = 3,  /* one an address from where this person fully logged in */
+	LANE_UID = 4,	   /* the account's own uid on auth.sock */
+	LANE_EXEMPT = 5,   /* all of the networks of limits.exempt: ten times the room */
+	LANE_STRANGER = 6, /* everybody else: one for all */
+	LANE_ALL = 7	   /* no lane: the row that says that a factor is disabled */
 };
 
-/* The counter of a person's factor kind. */
-enum err limits_for_person(const struct seal *s, const struct id *person, enum factor_kind kind, struct limit *ret);
-/* The counter that a name nobody has falls into: the same waits and writes. FACTOR_NONE stands for the password. */
-enum err limits_for_unknown(const struct seal *s, const char *login, enum factor_kind kind, struct limit *ret);
-/* [tx] Counts one attempt as if it were wrong. ERR_DENIED: before its not-before time, nothing was counted; the attempt
- * must not be checked. */
+/* Why an attempt is not looked at. */
+enum limits_why {
+	LIMITS_FREE = 0,
+	LIMITS_WAIT,	/* the lane: soon again */
+	LIMITS_CLOSED,	/* the lane: LIMITS_CLOSES failures in a row */
+	LIMITS_ADDRESS, /* the address, whoever is asked for */
+	LIMITS_DISABLED /* the factor, in all lanes: until a recovery code or the admin */
+};
+
+struct limit {
+	struct counter_key key;
+	struct counter counter; /* as of limits_count */
+	int64_t room;		/* times the usual failures */
+	bool person;		/* somebody's, no bucket */
+	bool bound;		/* by the address's counter too, */
+	struct counter_key address;
+	int64_t total; /* code: failures in a row over all lanes, before this one */
+	/* of a refusal */
+	enum limits_why why;
+	int64_t wait;	 /* seconds until it may be tried again; 0: not by waiting */
+	int64_t refused; /* to be audited: so many were refused; 0: nothing to be said yet */
+	/* done by this attempt, to be audited */
+	bool closed, disabled;
+};
+
+/* The counter that an attempt moves. person NULL: a name nobody has. FACTOR_NONE stands for the password. */
+enum err limits_for(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
+		    const char *login, enum factor_kind kind, int64_t now, struct limit *ret);
+/* [tx] Counts one attempt as if it were wrong. ERR_DENIED: before its not-before time, nothing was counted but a
+ * refusal; the attempt must not be checked, see why. */
 enum err limits_count(struct store *st, struct limit *l, int64_t now);
-/* [tx] The attempt was wrong: sets the wait. */
-enum err limits_wrong(struct store *st, const struct limit *l, int64_t now);
-/* [tx] The attempt was right. */
-enum err limits_clear(struct store *st, const struct limit *l);
-/* Seconds to wait after n failures in a row. */
+/* [tx] The attempt was wrong: sets the wait, and counts against the address. */
+enum err limits_wrong(struct store *st, struct limit *l, int64_t now);
+/* [tx] The attempt was right: clears its lane. */
+enum err limits_right(struct store *st, struct limit *l, int64_t now);
+/* [tx] A full login: the device and the address are known from here on. */
+enum err limits_learn(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
+		      int64_t now);
+/* Is this factor of a person disabled? */
+enum err limits_disabled(struct store *st, const struct id *person, enum factor_kind kind, bool *ret);
+/* [tx] Enables it again: its failures are forgotten in all lanes. */
+enum err limits_enable(struct store *st, const struct id *person, enum factor_kind kind);
+/* Seconds to wait after n failures in a row, as long as the lane is open. */
 int64_t limits_wait(int64_t failures);
 
 /* Things allowed n times in a window (birth dates: 5 a day; mails: 5 an hour, 60 s apart). name tells what. */

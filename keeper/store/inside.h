@@ -15,7 +15,8 @@ struct store {
 	const struct seal *seal;
 	struct db_stmt *stmt[SQL__MAX]; /* prepared at first use, kept */
 	bool writing;			/* between begin and commit or rollback */
-	enum err failed;		/* a statement failed in this transaction: it cannot be committed */
+	int64_t writes;
+	enum err failed;	    /* a statement failed in this transaction: it cannot be committed */
 	struct buf plain, box, mac; /* scratch that keeps its blocks, so that a bulk job allocates nothing per row */
 	struct audit_text *texts;   /* what the last audit page points at */
 };

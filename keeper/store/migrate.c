@@ -71,6 +71,19 @@ static const struct migration migrations[] = {
 
     CLUSTERED(2, "CREATE TABLE audit_mark (kind BIGINT NOT NULL PRIMARY KEY, seq BIGINT NOT NULL, mac BYTEA NOT NULL, "
 		 "proof BYTEA NOT NULL)"),
+
+    /* What schema 1 counted is lost: failures of the last minutes. owner: a person, a bucket of unknown names, or a
+     * network; what: the one device, address or key that a lane is for, or zeroes. */
+    ALL(2, "DROP TABLE counter"),
+    CLUSTERED(2, "CREATE TABLE counter (owner BYTEA NOT NULL, kind BIGINT NOT NULL, lane BIGINT NOT NULL, "
+		 "what BYTEA NOT NULL, failures BIGINT NOT NULL, not_before BIGINT NOT NULL, seen BIGINT NOT NULL, "
+		 "refused BIGINT NOT NULL, refused_from BIGINT NOT NULL, expires BIGINT NOT NULL, "
+		 "PRIMARY KEY (owner, kind, lane, what))"),
+    ALL(2, "CREATE INDEX counter_expires ON counter (expires)"),
+    CLUSTERED(2, "CREATE TABLE known (person BYTEA NOT NULL, kind BIGINT NOT NULL, digest BYTEA NOT NULL, "
+		 "created BIGINT NOT NULL, seen BIGINT NOT NULL, expires BIGINT NOT NULL, "
+		 "PRIMARY KEY (person, kind, digest))"),
+    ALL(2, "CREATE INDEX known_expires ON known (expires)"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

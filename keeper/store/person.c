@@ -487,7 +487,7 @@ enum err store_person_seen(struct store *st, const struct id *id, int64_t now)
 enum err person_erase(struct store *st, const struct id *id)
 {
 	static const enum sql parts[] = {SQL_AUTHENTICATOR_DELETE_ALL, SQL_RECOVERY_DELETE_ALL, SQL_CODE_DELETE_ALL,
-					 SQL_MAIL_DELETE_ALL};
+					 SQL_MAIL_DELETE_ALL,	       SQL_COUNTER_CLEAR_ALL,	SQL_KNOWN_END_ALL};
 	enum err e = store_session_end_all(st, id, NULL);
 
 	for (size_t i = 0; e == ERR_NONE && i < sizeof(parts) / sizeof(parts[0]); i++)

@@ -155,6 +155,11 @@ enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_
 	return store_write(st, SQL_SESSION_END, ARGS(V_BLOB(digest, DIGEST_LEN)), NULL);
 }
 
+enum err store_session_end_half(struct store *st, const struct id *person)
+{
+	return store_write(st, SQL_SESSION_END_LEVEL, ARGS(V_ID(person), V_INT(SESSION_HALF)), NULL);
+}
+
 enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except)
 {
 	struct db_value stays = except != NULL ? V_BLOB(except, DIGEST_LEN) : V_BLOB(NULL, 0); /* empty: nobody's */

@@ -94,6 +94,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_SESSION_END] = "DELETE FROM session WHERE digest = $1",
     /* $2: the one that stays */
     [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE person = $1 AND digest <> $2",
+    [SQL_SESSION_END_LEVEL] = "DELETE FROM session WHERE person = $1 AND level = $2",
 
     [SQL_MAIL_PUT] = "INSERT INTO outbox (id, person, state, created, next_try, expires, sent, tries, reason, body) "
 		     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -104,11 +105,31 @@ const char *const sql_text[SQL__MAX] = {
 			"body = CASE WHEN $1 = 1 THEN body ELSE NULL END WHERE id = $6",
     [SQL_MAIL_DELETE_ALL] = "DELETE FROM outbox WHERE person = $1",
 
-    [SQL_COUNTER_GET] = "SELECT failures, not_before, seen FROM counter WHERE key = $1",
+    [SQL_COUNTER_GET] = "SELECT failures, not_before, seen, refused, refused_from, expires FROM counter "
+			"WHERE owner = $1 AND kind = $2 AND lane = $3 AND what = $4",
     [SQL_COUNTER_SET] =
-	"INSERT INTO counter (key, failures, not_before, seen) VALUES ($1, $2, $3, $4) ON CONFLICT (key) "
-	"DO UPDATE SET failures = $2, not_before = $3, seen = $4",
-    [SQL_COUNTER_CLEAR] = "DELETE FROM counter WHERE key = $1",
+	"INSERT INTO counter (owner, kind, lane, what, failures, not_before, seen, refused, refused_from, expires) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (owner, kind, lane, what) "
+	"DO UPDATE SET failures = $5, not_before = $6, seen = $7, refused = $8, refused_from = $9, expires = $10 "
+	"WHERE counter.failures = $11 AND counter.not_before = $12 AND counter.seen = $13",
+    [SQL_COUNTER_CLEAR] = "DELETE FROM counter WHERE owner = $1 AND kind = $2 AND lane = $3 AND what = $4",
+    [SQL_COUNTER_CLEAR_KIND] = "DELETE FROM counter WHERE owner = $1 AND kind = $2",
+    [SQL_COUNTER_CLEAR_ALL] = "DELETE FROM counter WHERE owner = $1",
+    [SQL_COUNTER_LIST] =
+	"SELECT failures, not_before, seen, refused, refused_from, expires, kind, lane, what FROM counter "
+	"WHERE owner = $1 ORDER BY kind, lane, what LIMIT $2",
+    [SQL_COUNTER_TOTAL] =
+	"SELECT CAST(coalesce(sum(CASE WHEN lane = $1 THEN 0 ELSE failures END), 0) AS BIGINT), "
+	"coalesce(max(CASE WHEN lane = $1 THEN not_before ELSE 0 END), 0) FROM counter WHERE owner = $2 AND kind = $3",
+
+    [SQL_KNOWN_GET] = "SELECT seen FROM known WHERE person = $1 AND kind = $2 AND digest = $3 AND expires > $4",
+    [SQL_KNOWN_ADD] =
+	"INSERT INTO known (person, kind, digest, created, seen, expires) VALUES ($1, $2, $3, $4, $4, $5) "
+	"ON CONFLICT (person, kind, digest) DO UPDATE SET seen = $4, expires = $5",
+    [SQL_KNOWN_OLDEST] = "DELETE FROM known WHERE person = $1 AND kind = $2 AND digest IN (SELECT digest FROM known "
+			 "WHERE person = $1 AND kind = $2 ORDER BY seen DESC, digest LIMIT 1000 OFFSET $3)",
+    [SQL_KNOWN_END] = "DELETE FROM known WHERE person = $1 AND kind = $2 AND digest = $3",
+    [SQL_KNOWN_END_ALL] = "DELETE FROM known WHERE person = $1",
 
     [SQL_AUDIT_NEWEST] = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1",
     [SQL_AUDIT_ADD] = "INSERT INTO audit (seq, time, person, event, door, sealed, mac) "
@@ -136,8 +157,11 @@ const char *const sql_text[SQL__MAX] = {
 			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     [SQL_SWEEP_CODES] = "DELETE FROM code WHERE id IN "
 			"(SELECT id FROM code WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    [SQL_SWEEP_COUNTERS] = "DELETE FROM counter WHERE key IN "
-			   "(SELECT key FROM counter WHERE seen <= $1 AND not_before <= $2 LIMIT $3)",
+    [SQL_SWEEP_COUNTERS] =
+	"DELETE FROM counter WHERE (owner, kind, lane, what) IN "
+	"(SELECT owner, kind, lane, what FROM counter WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    [SQL_SWEEP_KNOWN] = "DELETE FROM known WHERE (person, kind, digest) IN "
+			"(SELECT person, kind, digest FROM known WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     [SQL_SWEEP_MAILS] = "DELETE FROM outbox WHERE id IN "
 			"(SELECT id FROM outbox WHERE state > 1 AND created <= $1 ORDER BY created LIMIT $2)",
 };

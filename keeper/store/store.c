@@ -158,6 +158,7 @@ struct db_value query_blob(struct query *q, int i)
 enum err store_write_first(struct query *q, struct store *st, enum sql id, const struct db_value *v, size_t n)
 {
 	*q = (struct query){.st = st, .e = ERR_INTERNAL};
+	st->writes++;
 	return st->writing ? query_first(q, st, id, v, n) : ERR_INTERNAL;
 }
 
@@ -172,6 +173,11 @@ enum err store_write(struct store *st, enum sql id, const struct db_value *v, si
 		*ret_changes = st->drv->changes(st->db);
 	query_close(&q);
 	return e;
+}
+
+int64_t store_writes(const struct store *st)
+{
+	return st->writes;
 }
 
 enum err store_write_one(struct store *st, enum sql id, const struct db_value *v, size_t n)

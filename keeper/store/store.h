@@ -171,6 +171,8 @@ enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_
 enum err store_session_save(struct store *st, const struct session *s); /* [tx] by digest */
 enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now); /* [tx] */
 enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_LEN]);		     /* [tx] */
+/* [tx] Logins that are half done. */
+enum err store_session_end_half(struct store *st, const struct id *person);
 /* [tx] All of a person's but `except` (NULL: all). */
 enum err store_session_end_all(struct store *st, const struct id *person, const uint8_t *except);
 
@@ -198,14 +200,46 @@ enum err store_mail_status(struct store *st, const struct id *id, struct mail *r
 enum err store_mail_next_time(struct store *st, int64_t *ret); /* when the next one is due; ERR_NOTFOUND */
 
 /* ---- counters of the limits (store/limit.c) ---- */
+struct counter_key {
+	struct id owner; /* a person, a bucket of unknown names, a network */
+	int kind, lane;	 /* enum factor_kind and enum lane of keeper/limits.h, and more of their like */
+	struct id what;	 /* the one device, address or key it is for; zeroes: none */
+};
 struct counter {
 	int64_t failures, not_before, seen;
+	int64_t refused, refused_from; /* before not_before, and since when: for the audit */
+	int64_t expires;	       /* worth nothing from then on: swept */
 };
-enum err store_counter_get(struct store *st, const uint8_t key[static DIGEST_LEN],
-			   struct counter *ret); /* zeroes if none */
-enum err store_counter_set(struct store *st, const uint8_t key[static DIGEST_LEN], const struct counter *c); /* [tx] */
-enum err store_counter_clear(struct store *st,
-			     const uint8_t key[static DIGEST_LEN]); /* [tx] no write if there is none */
+/* All zeroes if there is none. */
+enum err store_counter_get(struct store *st, const struct counter_key *k, struct counter *ret);
+/* [tx] One conditional write: only if failures, not_before and seen still are was's (or there is no such counter).
+ * ERR_EXISTS: somebody else wrote meanwhile. */
+enum err store_counter_set(struct store *st, const struct counter_key *k, const struct counter *was,
+			   const struct counter *c);
+enum err store_counter_clear(struct store *st, const struct counter_key *k); /* [tx] no write if there is none */
+/* [tx] All of an owner's counters, of a kind or (kind < 0) at all. *ret_n (may be NULL): how many. */
+enum err store_counter_clear_all(struct store *st, const struct id *owner, int kind, int64_t *ret_n);
+/* Failures of all lanes but k's, and k's not_before (0: no such row). */
+enum err store_counter_total(struct store *st, const struct counter_key *k, int64_t *ret_sum, int64_t *ret_not_before);
+struct counter_row {
+	struct counter_key key;
+	struct counter counter;
+};
+/* Of one owner, by kind and lane. *ret_n at most max. */
+enum err store_counter_list(struct store *st, const struct id *owner, struct counter_row *ret, size_t max,
+			    size_t *ret_n);
+
+/* ---- devices and addresses from where a person fully logged in (store/known.c) ---- */
+enum known_kind { KNOWN_DEVICE = 1, KNOWN_ADDRESS = 2 };
+#define KNOWN_MAX 50 /* of a kind and person: the oldest give way */
+/* When it was last used; ERR_NOTFOUND also when that is too long ago. digest: keyed, bound to the person. */
+enum err store_known_is(struct store *st, const struct id *person, enum known_kind kind, const struct id *digest,
+			int64_t now, int64_t *ret_seen);
+enum err store_known_add(struct store *st, const struct id *person, enum known_kind kind, const struct id *digest,
+			 int64_t now); /* [tx] or used again */
+enum err store_known_end(struct store *st, const struct id *person, enum known_kind kind,
+			 const struct id *digest);			 /* [tx] */
+enum err store_known_end_all(struct store *st, const struct id *person); /* [tx] */
 
 /* ---- audit (store/audit.c) ---- */
 struct audit {
@@ -296,8 +330,12 @@ struct store_upgraded {
 enum err store_upgrade(const char *path, const struct seal *seal, const char *stamp, const struct audit *a,
 		       struct store_upgraded *ret, struct errmsg *m);
 
-/* Deletes what is past its time (sessions, codes, counters of old, settled mails after 30 days), up to max rows each,
- * in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there may be more. */
+/* Deletes what is past its time (sessions, codes, counters, known devices and addresses, settled mails after 30 days),
+ * up to max rows each, in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there may be
+ * more. */
 enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more);
+
+/* Writing statements that this handle has run: the tests hold known and unknown names to the same number. */
+int64_t store_writes(const struct store *st);
 
 #endif

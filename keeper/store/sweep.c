@@ -2,8 +2,7 @@
 
 #include "keeper/store/inside.h"
 
-#define COUNTERS_KEPT (30 * 86400)
-#define MAILS_KEPT    (30 * 86400)
+#define MAILS_KEPT (30 * 86400)
 
 static enum err sweep(struct store *st, enum sql id, const struct db_value *v, size_t n, size_t max, bool *more)
 {
@@ -25,7 +24,9 @@ enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more)
 	if (e == ERR_NONE)
 		e = sweep(st, SQL_SWEEP_CODES, ARGS(V_INT(now), V_INT(max)), max, &more);
 	if (e == ERR_NONE)
-		e = sweep(st, SQL_SWEEP_COUNTERS, ARGS(V_INT(now - COUNTERS_KEPT), V_INT(now), V_INT(max)), max, &more);
+		e = sweep(st, SQL_SWEEP_COUNTERS, ARGS(V_INT(now), V_INT(max)), max, &more);
+	if (e == ERR_NONE)
+		e = sweep(st, SQL_SWEEP_KNOWN, ARGS(V_INT(now), V_INT(max)), max, &more);
 	if (e == ERR_NONE)
 		e = sweep(st, SQL_SWEEP_MAILS, ARGS(V_INT(now - MAILS_KEPT), V_INT(max)), max, &more);
 	if (e == ERR_NONE)

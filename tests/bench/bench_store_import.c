@@ -184,7 +184,7 @@ static void login(struct store *st, const char *name, struct times *t)
 	    .time = clock_now(), .event = "login.allow", .door = "pam:sshd", .address = "192.0.2.1", .detail = "totp"};
 	struct person p;
 	struct counter c;
-	uint8_t key[DIGEST_LEN] = {1};
+	struct counter_key key = {.kind = 1};
 	size_t n;
 	int i = t->n++;
 	int64_t at[5];
@@ -195,7 +195,7 @@ static void login(struct store *st, const char *name, struct times *t)
 	at[1] = now_ns();
 	check(store_begin(st), "begin");
 	at[2] = now_ns();
-	check(store_counter_get(st, key, &c), "counter");
+	check(store_counter_get(st, &key, &c), "counter");
 	check(store_totp_consume(st, &got[0].id, (uint64_t)i, clock_now()), "consume");
 	row.person = p.id;
 	check(store_audit(st, &row), "audit");

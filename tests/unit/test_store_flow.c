@@ -345,31 +345,97 @@ static void mails(void **state)
 	mail_clear(&soon);
 }
 
-/* ---- counters ---- */
+/* ---- counters, known devices and addresses ---- */
+
+static const struct counter none;
 
 static void counters(void **state)
 {
 	struct fixture *f = *state;
-	uint8_t key[DIGEST_LEN] = {7};
-	struct counter c = {9, 9, 9};
+	struct counter_key key = {.owner = {{7}}, .kind = 1, .lane = 6}, other = key;
+	struct counter c = {.failures = 9}, was;
+	struct counter_row row[4];
+	int64_t sum, latest, gone;
+	size_t n;
 
-	OK(store_counter_get(f->st, key, &c));
-	assert_int_equal(c.failures, 0);
-	assert_int_equal(c.not_before, 0);
-	c = (struct counter){3, NOW + 9, NOW};
-	assert_int_equal(store_counter_set(f->st, key, &c), ERR_INTERNAL);
-	OK(TX(f, store_counter_set(f->st, key, &c)));
+	OK(store_counter_get(f->st, &key, &c));
+	assert_memory_equal(&c, &none, sizeof c);
+	c = (struct counter){.failures = 3,
+			     .not_before = NOW + 9,
+			     .seen = NOW,
+			     .refused = 2,
+			     .refused_from = NOW - 1,
+			     .expires = NOW + 99};
+	assert_int_equal(store_counter_set(f->st, &key, &none, &c), ERR_INTERNAL);
+	OK(TX(f, store_counter_set(f->st, &key, &none, &c)));
+	/* conditional: who thinks that there is none writes nothing */
+	assert_int_equal(TX(f, store_counter_set(f->st, &key, &none, &c)), ERR_EXISTS);
+	was = c;
 	c.failures = 4;
-	OK(TX(f, store_counter_set(f->st, key, &c)));
-	c = (struct counter){0, 0, 0};
-	OK(store_counter_get(f->st, key, &c));
-	assert_int_equal(c.failures, 4);
-	assert_int_equal(c.not_before, NOW + 9);
-	assert_int_equal(c.seen, NOW);
-	OK(TX(f, store_counter_clear(f->st, key)));
-	OK(TX(f, store_counter_clear(f->st, key)));
-	OK(store_counter_get(f->st, key, &c));
+	OK(TX(f, store_counter_set(f->st, &key, &was, &c)));
+	assert_int_equal(TX(f, store_counter_set(f->st, &key, &was, &c)), ERR_EXISTS);
+	OK(store_counter_get(f->st, &key, &was));
+	assert_memory_equal(&c, &was, sizeof c);
+	other.lane = 7;
+	other.what.b[0] = 1;
+	OK(TX(f, store_counter_set(f->st, &other, &none, &c)));
+	OK(store_counter_list(f->st, &key.owner, row, COUNT(row), &n));
+	assert_int_equal(n, 2);
+	assert_memory_equal(&row[0].key, &key, sizeof key);
+	assert_memory_equal(&row[1].key, &other, sizeof key);
+	assert_memory_equal(&row[1].counter, &c, sizeof c);
+	OK(store_counter_total(f->st, &other, &sum, &latest));
+	assert_int_equal(sum, 4);
+	assert_int_equal(latest, NOW + 9);
+	OK(TX(f, store_counter_clear(f->st, &key)));
+	OK(TX(f, store_counter_clear(f->st, &key)));
+	OK(store_counter_get(f->st, &key, &c));
 	assert_int_equal(c.failures, 0);
+	OK(TX(f, store_counter_clear_all(f->st, &key.owner, 2, &gone)));
+	assert_int_equal(gone, 0);
+	OK(TX(f, store_counter_clear_all(f->st, &key.owner, -1, &gone)));
+	assert_int_equal(gone, 1);
+	OK(store_counter_total(f->st, &other, &sum, &latest));
+	assert_int_equal(sum + latest, 0);
+}
+
+static void known_devices_and_addresses(void **state)
+{
+	struct fixture *f = *state;
+	struct person a = person_add(f, "a"), b = person_add(f, "b");
+	struct id d = {{1}};
+	int64_t seen;
+
+	assert_int_equal(store_known_is(f->st, &a.id, KNOWN_DEVICE, &d, NOW, &seen), ERR_NOTFOUND);
+	assert_int_equal(store_known_add(f->st, &a.id, KNOWN_DEVICE, &d, NOW), ERR_INTERNAL);
+	OK(TX(f, store_known_add(f->st, &a.id, KNOWN_DEVICE, &d, NOW)));
+	OK(TX(f, store_known_add(f->st, &a.id, KNOWN_ADDRESS, &d, NOW)));
+	OK(TX(f, store_known_add(f->st, &b.id, KNOWN_ADDRESS, &d, NOW)));
+	OK(store_known_is(f->st, &a.id, KNOWN_DEVICE, &d, NOW, &seen));
+	assert_int_equal(seen, NOW);
+	assert_int_equal(store_known_is(f->st, &b.id, KNOWN_DEVICE, &d, NOW, &seen), ERR_NOTFOUND);
+	/* 30 and 400 days from the last use */
+	assert_int_equal(store_known_is(f->st, &a.id, KNOWN_ADDRESS, &d, NOW + 30 * 86400, &seen), ERR_NOTFOUND);
+	OK(store_known_is(f->st, &a.id, KNOWN_DEVICE, &d, NOW + 400 * 86400 - 1, &seen));
+	OK(TX(f, store_known_add(f->st, &a.id, KNOWN_ADDRESS, &d, NOW + 86400)));
+	OK(store_known_is(f->st, &a.id, KNOWN_ADDRESS, &d, NOW + 30 * 86400, &seen));
+	OK(store_sweep(f->st, NOW + 30 * 86400, 100, NULL));
+	assert_int_equal(raw(f, "UPDATE known SET seen = seen"), 2);
+	/* the oldest give way */
+	for (uint8_t i = 0; i < KNOWN_MAX; i++) {
+		struct id more = {{2, i}};
+
+		OK(TX(f, store_known_add(f->st, &a.id, KNOWN_DEVICE, &more, NOW + 1 + i)));
+	}
+	assert_int_equal(store_known_is(f->st, &a.id, KNOWN_DEVICE, &d, NOW, &seen), ERR_NOTFOUND);
+	assert_int_equal(raw(f, "UPDATE known SET seen = seen WHERE kind = 1"), KNOWN_MAX);
+	OK(TX(f, store_known_end(f->st, &a.id, KNOWN_ADDRESS, &d)));
+	assert_int_equal(raw(f, "UPDATE known SET seen = seen"), KNOWN_MAX);
+	OK(TX(f, store_known_end_all(f->st, &b.id)));
+	assert_int_equal(raw(f, "UPDATE known SET seen = seen"), KNOWN_MAX);
+	OK(TX(f, store_counter_set(f->st, &(struct counter_key){.owner = a.id}, &none, &none)));
+	OK(TX(f, store_person_delete(f->st, &a.id)));
+	assert_int_equal(raw(f, "UPDATE known SET seen = seen; UPDATE counter SET seen = seen"), 0);
 }
 
 /* ---- audit ---- */
@@ -432,8 +498,8 @@ static void sweeping(void **state)
 	struct session s = session_make(&p, 1);
 	struct code c = code_make(&p, CODE_GUARD);
 	struct mail sent = mail_make(&p, NOW), waits = mail_make(&p, NOW);
-	struct counter old = {5, NOW + 60, NOW}, blocks = {5, NOW + 86400 * 40, NOW};
-	uint8_t key[DIGEST_LEN] = {1}, key2[DIGEST_LEN] = {2};
+	struct counter old = {.expires = NOW + 86400 * 30}, blocks = {.expires = NOW + 86400 * 40};
+	struct counter_key key = {.kind = 1}, key2 = {.kind = 2};
 
 	OK(TX(f, store_session_add(f->st, &s)));
 	s.digest[0] = 9;
@@ -444,8 +510,8 @@ static void sweeping(void **state)
 	OK(TX(f, store_mail_put(f->st, &waits)));
 	sent.state = MAIL_SENT;
 	OK(TX(f, store_mail_settle(f->st, &sent)));
-	OK(TX(f, store_counter_set(f->st, key, &old)));
-	OK(TX(f, store_counter_set(f->st, key2, &blocks)));
+	OK(TX(f, store_counter_set(f->st, &key, &none, &old)));
+	OK(TX(f, store_counter_set(f->st, &key2, &none, &blocks)));
 
 	OK(store_sweep(f->st, NOW, 100, NULL));
 	assert_int_equal(
@@ -487,6 +553,7 @@ int main(void)
 	    TEST(sessions_raised),
 	    TEST(mails),
 	    TEST(counters),
+	    TEST(known_devices_and_addresses),
 	    TEST(audits),
 	    TEST(sweeping),
 	};
