@@ -293,6 +293,8 @@ static enum err user_disable_fn(struct ctl *c, struct person *p, const void *arg
 	p->disabled = disable;
 	(void)snprintf(what, 64, "%s", disable ? "disabled" : "enabled");
 	enum err e = disable ? store_code_void(c->st, &p->id) : ERR_NONE;
+	if (!e && disable)
+		e = store_known_end_all(c->st, &p->id);
 	return !e && disable ? store_session_end_all(c->st, &p->id, NULL) : e;
 }
 

@@ -159,14 +159,16 @@ static enum err reissue_prepare(struct reissue *x)
 	return e || !x->n ? e : passfile_sync(&x->pass, &x->m);
 }
 
-/* [tx] The old letter may be in wrong hands. What somebody began with it ends: sessions, mailed links and codes, which
- * would still confirm that somebody's address, and a key that was shown but not confirmed, which the wizard would show
- * again. */
+/* [tx] The old letter may be in wrong hands. What somebody began with it ends: sessions, known devices and addresses,
+ * mailed links and codes, which would still confirm that somebody's address, and a key that was shown but not
+ * confirmed, which the wizard would show again. */
 static enum err reissue_end(struct store *st, const struct id *person)
 {
 	struct authenticator a[AUTHENTICATORS_MAX];
 	size_t n = 0;
 	enum err e = store_session_end_all(st, person, NULL);
+	if (!e)
+		e = store_known_end_all(st, person);
 	if (!e)
 		e = store_code_void(st, person);
 	if (!e)

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_RETRY "10" /* seconds, where the keeper names none */
+#define ANSWER_RETRY	  "10"		 /* seconds, where the keeper names none */
+#define ANSWER_DEVICE_AGE (400L * 86400) /* as long as browsers keep a cookie */
 
 static const struct {
 	const char *name, *value;
@@ -30,7 +31,7 @@ static const struct {
 /* An answer to be made. NULL: no such header. body's bytes are taken over. */
 struct answer {
 	unsigned status;
-	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie;
+	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie, *device;
 	struct buf *body;
 };
 
@@ -54,7 +55,8 @@ static bool answer_fill(struct MHD_Response *r, const struct answer *a, bool htt
 	       answer_add(r, "Cache-Control", a->cache ? a->cache : "no-store") &&
 	       answer_add(r, "Location", a->location) && answer_add(r, "Retry-After", a->retry) &&
 	       answer_add(r, "Allow", a->allow) && answer_add(r, "ETag", a->etag) &&
-	       answer_add(r, "Content-Disposition", a->disposition) && answer_add(r, "Set-Cookie", a->cookie);
+	       answer_add(r, "Content-Disposition", a->disposition) && answer_add(r, "Set-Cookie", a->cookie) &&
+	       answer_add(r, "Set-Cookie", a->device);
 }
 
 static enum MHD_Result answer_queue(struct exchange *x, unsigned status, struct MHD_Response *r)
@@ -137,26 +139,30 @@ struct view {
 	struct wire_msg m;
 	unsigned status;
 	const char *page, *redirect;
-	char cookie[256], retry[24];
+	char cookie[256], device[256], retry[24];
 };
 
-static bool answer_cookie(const struct exchange *x, const char *value, char *b, size_t cap)
+/* age: seconds; negative: until the browser is closed. An empty value clears it. */
+static bool answer_cookie(const struct exchange *x, const char *name, const char *value, long age, char b[static 256])
 {
-	const struct site *s = &x->server->site;
+	char life[32] = "";
 	int n;
 
 	if (*value && !request_token(value))
 		return false;
-	n = snprintf(b, cap, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s%s", s->session_cookie, value,
-		     s->https ? "; Secure" : "", *value ? "" : "; Max-Age=0");
-	return n > 0 && (size_t)n < cap;
+	if (!*value || age >= 0)
+		snprintf(life, sizeof life, "; Max-Age=%ld", *value ? age : 0);
+	n = snprintf(b, 256, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s%s", name, value,
+		     x->server->site.https ? "; Secure" : "", life);
+	return n > 0 && n < 256;
 }
 
 /* false: not a view that could be shown. The keeper is trusted, but it may be of another version. */
 static bool answer_parse(const struct exchange *x, struct view *v)
 {
 	int64_t status = MHD_HTTP_OK, retry;
-	const char *session;
+	const struct site *site = &x->server->site;
+	const char *session, *device;
 
 	if (wire_parse(x->answer.data, x->answer.len, &v->m) != ERR_NONE || strcmp(v->m.kind, "view") != 0)
 		return false;
@@ -170,7 +176,10 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 	if (v->redirect && !request_local_path(v->redirect))
 		return false;
 	session = wire_str(&v->m, "cookie.session");
-	if (session && !answer_cookie(x, session, v->cookie, sizeof v->cookie))
+	if (session && !answer_cookie(x, site->session_cookie, session, -1, v->cookie))
+		return false;
+	device = wire_str(&v->m, "cookie.device");
+	if (device && !answer_cookie(x, site->device_cookie, device, ANSWER_DEVICE_AGE, v->device))
 		return false;
 	if (wire_int(&v->m, "retry", &retry) == ERR_NONE && retry >= 0)
 		snprintf(v->retry, sizeof v->retry, "%lld", (long long)retry);
@@ -226,6 +235,7 @@ static enum MHD_Result answer_shown(struct exchange *x)
 		return answer_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL);
 	}
 	a.cookie = v.cookie[0] ? v.cookie : NULL;
+	a.device = v.device[0] ? v.device : NULL;
 	a.retry = v.retry[0] ? v.retry : v.status == MHD_HTTP_SERVICE_UNAVAILABLE ? ANSWER_RETRY : NULL;
 	r = answer_view(x, &v, &a);
 	if (r != ERR_NONE) {

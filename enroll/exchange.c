@@ -225,7 +225,8 @@ static size_t exchange_printable(const char *s, size_t max)
 /* The action on the wire: the message "web" of web.sock. */
 static enum err exchange_frame(const struct exchange *x, struct buf *b)
 {
-	char session[REQUEST_TOKEN_MAX + 1], client[INET6_ADDRSTRLEN], name[2 + REQUEST_NAME_MAX + 1];
+	char session[REQUEST_TOKEN_MAX + 1], device[REQUEST_TOKEN_MAX + 1], client[INET6_ADDRSTRLEN],
+	    name[2 + REQUEST_NAME_MAX + 1];
 	const struct site *site = &x->server->site;
 	enum err r;
 
@@ -234,6 +235,8 @@ static enum err exchange_frame(const struct exchange *x, struct buf *b)
 	wire_puts(b, "method", x->method == ROUTE_POST ? "POST" : "GET");
 	if (request_cookie(x->cookie, site->session_cookie, session, sizeof session))
 		wire_puts(b, "session", session);
+	if (request_cookie(x->cookie, site->device_cookie, device, sizeof device))
+		wire_puts(b, "device", device);
 	if (x->origin && strlen(x->origin) <= 512)
 		wire_puts(b, "origin", x->origin);
 	if (x->client_known) {
@@ -258,6 +261,7 @@ static enum err exchange_frame(const struct exchange *x, struct buf *b)
 	}
 	r = wire_end(b);
 	secret_wipe(session, sizeof session);
+	secret_wipe(device, sizeof device);
 	return r;
 }
 

@@ -11,6 +11,7 @@ enum err site_load(const struct conf *conf, struct site *ret, struct errmsg *m)
 	s.https = strncmp(conf->url, "https://", 8) == 0;
 	/* Browsers take the __Host- prefix from secure origins only. */
 	s.session_cookie = s.https ? "__Host-kosmo" : "kosmo";
+	s.device_cookie = s.https ? "__Host-kosmo-device" : "kosmo-device";
 	r = proxies_parse(conf->web_trusted_proxies, &s.proxies, m);
 	if (r == ERR_NONE)
 		r = assets_load(&s.assets, m);

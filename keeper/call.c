@@ -107,6 +107,30 @@ void view_failure(struct call *c, enum err e, const char *what)
 		wire_puti(&c->view, "retry", 10);
 }
 
+enum err call_origin(struct call *c, struct origin *ret)
+{
+	const char *cookie = wire_str(c->m, "device");
+	enum err e = ERR_NONE;
+	origin_browser(ret, c->k->conf, c->address);
+	if (session_token_form(cookie))
+		memcpy(c->device, cookie, sizeof c->device);
+	else if (!c->device[0])
+		e = session_token(c->device);
+	return e ? e : origin_device(ret, c->k->seal, c->device);
+}
+
+void call_wait(const struct call *c, int64_t seconds, struct buf *ret)
+{
+	char n[24];
+	const char *text = seconds <= 1	    ? N_("1 second")
+			   : seconds < 120  ? N_("{n} seconds")
+			   : seconds < 7200 ? N_("{n} minutes")
+					    : N_("{n} hours");
+	int64_t unit = seconds < 120 ? 1 : seconds < 7200 ? 60 : 3600;
+	snprintf(n, sizeof n, "%" PRId64, (seconds + unit - 1) / unit);
+	fill(ret, T(c, text), (const struct fill[]){{"n", n}, {NULL, NULL}});
+}
+
 const char *call_next(const struct call *c)
 {
 	if (!c->in)

@@ -31,8 +31,10 @@ struct call {
 		char token[TOKEN_TEXT + 1]; /* "": none */
 		struct session session;
 	} next;
-	bool in;   /* session, person and facts are valid */
-	bool half; /* a factor is due before anything else */
+	char device[TOKEN_TEXT + 1]; /* of the device cookie; one that was made here if the browser has none */
+	bool device_known;	     /* learned by this call: must be set as cookie */
+	bool in;		     /* session, person and facts are valid */
+	bool half;		     /* a factor is due before anything else */
 	struct session session;
 	struct person person;
 	struct facts facts;
@@ -69,7 +71,14 @@ const char *call_next(const struct call *c);
 /* 32 lower-case hex digits; ret: 33 bytes. */
 void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1]);
 
+/* Where this call's attempts come from: the address that enrolld tells, the device cookie. */
+enum err call_origin(struct call *c, struct origin *ret);
+/* "10 seconds", "5 minutes", "24 hours": never shorter than it is. */
+void call_wait(const struct call *c, int64_t seconds, struct buf *ret);
+
 /* ---- sessions (keeper/session.c) ---- */
+/* Could this be one of our tokens? */
+bool session_token_form(const char *s);
 /* A fresh token as cookie value. */
 enum err session_token(char ret[static TOKEN_TEXT + 1]);
 enum err session_digest(const struct call *c, const char *token, uint8_t ret[static DIGEST_LEN]);

@@ -84,18 +84,37 @@ static bool same_conf(const struct keeper *k, const char *path)
 	return same;
 }
 
-static bool key_verified(const struct keeper *k, const struct wire_msg *m, const char *service)
+/* The public key that sshd verified, "ssh-ed25519 AAAA..." up to the line's end; NULL: none. */
+static const char *key_verified(const struct keeper *k, const struct wire_msg *m, const char *service)
 {
 	const char *info = wire_str(m, "sshauth");
 	if (!info || !policy_names(k->conf->pam_key_services, service))
-		return false;
+		return NULL;
 	/* sshd writes one method a line: "publickey ssh-ed25519 AAAA..." */
 	for (const char *line = info; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (!strncmp(line, "publickey ", 10))
-			return true;
+			return line + 10;
 	}
-	return false;
+	return NULL;
+}
+
+/* Of a peer that is not trusted only the uid is believed: no key, no network, no password that others have checked. */
+static enum err begin_origin(struct keeper *k, struct request *r, struct dialogue *d, const char *rhost,
+			     struct origin *o)
+{
+	char address[64];
+	bool trusted = server_peer(r)->trusted;
+	const char *key = trusted ? key_verified(k, &r->msg, d->service) : NULL;
+	clean(address, sizeof address, trusted ? rhost : NULL);
+	origin_terminal(o, k->conf, address);
+	o->own_uid = !trusted;
+	o->teaches = trusted;
+	if (d->policy.password == POLICY_KEY)
+		d->policy.password = key ? POLICY_SKIP : POLICY_ASK;
+	if (!trusted)
+		d->policy.password = POLICY_ASK;
+	return key ? origin_key(o, k->seal, key, strcspn(key, "\n")) : ERR_NONE;
 }
 
 /* A peer that is not trusted asks for its own account, and nothing that it claims is believed. */
@@ -118,16 +137,15 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	if (!peer->trusted && !peer_owns_login(peer, user))
 		return err_set(why, ERR_DENIED, "uid %lu asked for an account that is not its own",
 			       (unsigned long)peer->uid);
-	char place[72], address[64];
+	char place[72];
 	struct origin origin;
 	clean(d->service, sizeof d->service, service);
-	clean(address, sizeof address, peer->trusted ? rhost : NULL);
 	snprintf(place, sizeof place, "pam:%s", d->service);
 	d->account = !strcmp(phase, "account");
-	origin_terminal(&origin, k->conf, address);
+	e = begin_origin(k, r, d, rhost, &origin);
+	if (e)
+		return err_set(why, e, "%s", err_text(e));
 	attempt_init(&d->attempt, DOOR_PAM, place, &origin, user);
-	if (d->policy.password == POLICY_KEY)
-		d->policy.password = peer->trusted && key_verified(k, m, service) ? POLICY_SKIP : POLICY_ASK;
 	return ERR_NONE;
 }
 

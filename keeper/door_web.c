@@ -93,6 +93,9 @@ static const char *notice(const struct call *c)
 	} notices[] = {
 	    {"expired", N_("The page had been open for too long. Nothing is lost: please try once more.")},
 	    {"out", N_("You are logged out.")},
+	    {"disabled", N_("Codes from your app were switched off, because too many wrong ones were typed. Please log "
+			    "in again and "
+			    "type one of your recovery codes instead of the app's code.")},
 	    {"later",
 	     N_("You are logged out. The next time you log in, you will be led to the registration of the app.")},
 	    {"renamed", N_("The name was changed.")},
@@ -222,6 +225,8 @@ static void finish(struct call *c)
 		wire_puts(&c->view, "cookie.session", c->token);
 	if (c->token[0] && !session_csrf(c, csrf))
 		view_put(c, "csrf", csrf);
+	if (c->device_known)
+		wire_puts(&c->view, "cookie.device", c->device);
 	if (c->in && !c->half) { /* before the factor the page does not even say whose account it is */
 		view_put(c, "person_name", c->person.name);
 		view_put(c, "signed_in", "1");
@@ -260,6 +265,7 @@ static void call_clear(struct call *c)
 	session_clear(&c->session);
 	person_wipe(&c->person);
 	secret_wipe(c->token, sizeof c->token);
+	secret_wipe(c->device, sizeof c->device);
 	buf_free(&c->view);
 }
 

@@ -78,9 +78,11 @@ static void password_page(struct call *c)
 static enum err change(struct call *c, struct change *ch, const char *current, const char *nfkc, char *hash)
 {
 	struct origin origin;
-	origin_browser(&origin, c->k->conf, c->address);
+	enum err e = call_origin(c, &origin);
 	attempt_init(&ch->attempt, DOOR_WEB, "web", &origin, c->person.login);
-	enum err e = attempt_password(c->k, c->st, &c->k->web_gate, &ch->attempt, current, strlen(current), c->now);
+	if (e)
+		return e;
+	e = attempt_password(c->k, c->st, &c->k->web_gate, &ch->attempt, current, strlen(current), c->now);
 	/* the initial password is no password to change from */
 	ch->attempt.password_right = ch->attempt.password_right && !ch->attempt.initial;
 	if (!e && ch->attempt.password_right) {

@@ -64,6 +64,23 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 	return e;
 }
 
+/* One sentence for everyone, but where the address has to wait whoever is asked for. */
+static void login_error(struct call *c, const struct limit *l)
+{
+	AUTO_BUF wait = BUF_INIT;
+	AUTO_BUF text = BUF_INIT;
+	if (l->why == LIMITS_ADDRESS) {
+		call_wait(c, l->wait, &wait);
+		fill(&text, T(c, N_("Too many wrong attempts came from your network. Please try again in {wait}.")),
+		     (const struct fill[]){{"wait", buf_str(&wait)}, {NULL, NULL}});
+		view_error(c, "form", buf_str(&text));
+		return;
+	}
+	view_error(c, "form",
+		   T(c, N_("The user ID or the password is not right. Please check both and try again after a few "
+			   "seconds.")));
+}
+
 void flow_login(struct call *c)
 {
 	if (!c->post) {
@@ -82,18 +99,16 @@ void flow_login(struct call *c)
 	}
 	struct login l = {.guard = false};
 	struct origin origin;
-	origin_browser(&origin, c->k->conf, c->address);
+	enum err e = call_origin(c, &origin);
 	attempt_init(&l.attempt, DOOR_WEB, "web", &origin, login);
-	enum err e = attempt_password(c->k, c->st, &c->k->web_gate, &l.attempt, password, strlen(password), c->now);
+	if (!e)
+		e = attempt_password(c->k, c->st, &c->k->web_gate, &l.attempt, password, strlen(password), c->now);
 	if (!e)
 		e = call_transact_any(c, login_settle, &l);
 	if (e) {
 		view_failure(c, e, "a login");
 	} else if (!l.attempt.password_right) {
-		view_error(
-		    c, "form",
-		    T(c, N_("The user ID or the password is not right. Please check both and try again after a few "
-			    "seconds.")));
+		login_error(c, &l.attempt.limit);
 		login_page(c);
 	} else {
 		view_redirect(c, l.guard ? "/login/mail" : "/");
@@ -102,19 +117,6 @@ void flow_login(struct call *c)
 }
 
 /* ---- the factor ---- */
-
-static void code_page(struct call *c)
-{
-	view_page(c, "code");
-}
-
-static void attempt_of_session(struct call *c, struct attempt *a)
-{
-	struct origin origin;
-	origin_browser(&origin, c->k->conf, c->address);
-	attempt_init(a, DOOR_WEB, "web", &origin, c->person.login);
-	a->password_right = true;
-}
 
 /* [tx] The login that is looked up anew is the session's person, and the session has not ended meanwhile. */
 static enum err proof_counts(struct call *c, const struct person *p)
@@ -132,48 +134,114 @@ static enum err code_right(struct store *st, const struct person *p, void *arg)
 	return e ? e : store_person_seen(st, &p->id, c->now);
 }
 
-/* The code of the form, checked; true if right. Puts the error otherwise. */
-static bool factor_right(struct call *c, attempt_within within)
+static void disabled_error(struct call *c)
 {
-	const char *code = call_field(c, "code");
-	struct attempt a;
-	const struct factor *how = NULL;
-	if (!code[0]) {
-		view_error(c, "code", T(c, N_("Please type the 6 digits that your authenticator app shows.")));
-		return false;
+	AUTO_BUF text = BUF_INIT;
+	const struct fill values[] = {{"contact", c->k->conf->contact}, {NULL, NULL}};
+	fill(&text,
+	     c->k->conf->contact[0]
+		 ? T(c, N_("Codes from your app are switched off, because too many wrong ones were typed. Please type "
+			   "one of your recovery codes here. If you have none, please ask: {contact}"))
+		 : T(c, N_("Codes from your app are switched off, because too many wrong ones were typed. Please type "
+			   "one of your recovery codes here. If you have none, please ask whoever sent you your "
+			   "letter.")),
+	     values);
+	view_error(c, "code", buf_str(&text));
+}
+
+/* Why a code was not looked at. Who reads this has shown the password: the true waiting time tells a stranger nothing.
+ */
+static void refused_error(struct call *c, const struct limit *l)
+{
+	AUTO_BUF wait = BUF_INIT;
+	AUTO_BUF text = BUF_INIT;
+	if (l->why == LIMITS_DISABLED) {
+		disabled_error(c);
+		return;
 	}
-	attempt_of_session(c, &a);
-	a.step_up = !c->half;
-	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
-	session_settle(c, v == VERDICT_ALLOW);
-	attempt_clear(&a);
-	if (v == VERDICT_ALLOW) {
-		if (how->kind == FACTOR_RECOVERY)
-			/* the login stands also where no mail can be queued */
-			(void)mail_recovery_used(c->k, c->st, &c->person.id, c->lang, c->now);
-		return true;
-	}
+	call_wait(c, l->wait, &wait);
+	const struct fill values[] = {{"wait", buf_str(&wait)}, {NULL, NULL}};
+	fill(&text,
+	     l->why == LIMITS_ADDRESS ? T(c, N_("Too many wrong attempts came from your network. Please try again in "
+						"{wait}."))
+	     : l->why == LIMITS_CLOSED
+		 ? T(c, N_("Too many wrong codes one after another. Please type one of your recovery codes, or try "
+			   "again in {wait}."))
+		 : T(c, N_("Too many wrong codes one after another. Please try again in {wait}, with the code that "
+			   "your app shows then.")),
+	     values);
+	view_error(c, "code", buf_str(&text));
+}
+
+static void verdict_error(struct call *c, enum verdict v, const struct limit *l)
+{
 	if (v == VERDICT_UNAVAILABLE || v == VERDICT_INTERNAL)
 		view_failure(c, v == VERDICT_UNAVAILABLE ? ERR_BUSY : ERR_INTERNAL, "a code");
-	else if (v == VERDICT_THROTTLED)
-		view_error(
-		    c, "code",
-		    T(c, N_("Too many wrong codes one after another. Please wait a few seconds, then type the code "
-			    "that your app shows then.")));
+	else if (l->disabled && c->half) /* this login has ended with it */
+		view_redirect(c, "/login?n=disabled");
+	else if (l->disabled)
+		disabled_error(c);
+	else if (v == VERDICT_THROTTLED || v == VERDICT_LOCKED)
+		refused_error(c, l);
 	else
 		view_error(c, "code",
 			   T(c, N_("That code is not right or was used before. Please wait for the next code in your "
 				   "app and type "
 				   "that one.")));
-	return false;
+}
+
+/* The code of the form, checked; true if right. Puts the error otherwise. */
+static bool factor_right(struct call *c, attempt_within within)
+{
+	const char *code = call_field(c, "code");
+	struct attempt a;
+	struct origin origin;
+	const struct factor *how = NULL;
+	if (!code[0]) {
+		view_error(c, "code", T(c, N_("Please type the 6 digits that your authenticator app shows.")));
+		return false;
+	}
+	enum err e = call_origin(c, &origin);
+	if (e) {
+		view_failure(c, e, "a code");
+		return false;
+	}
+	attempt_init(&a, DOOR_WEB, "web", &origin, c->person.login);
+	a.password_right = true;
+	a.step_up = !c->half;
+	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
+	session_settle(c, v == VERDICT_ALLOW);
+	if (v != VERDICT_ALLOW)
+		verdict_error(c, v, &a.limit);
+	attempt_clear(&a);
+	if (v != VERDICT_ALLOW)
+		return false;
+	if (how->kind == FACTOR_RECOVERY)
+		/* the login stands also where no mail can be queued */
+		(void)mail_recovery_used(c->k, c->st, &c->person.id, c->lang, c->now);
+	return true;
+}
+
+/* Before anything was typed, too: the code that is asked for would not be taken. */
+static void code_look(struct call *c)
+{
+	bool disabled = false;
+	enum err e = c->post ? ERR_NONE : limits_disabled(c->st, &c->person.id, FACTOR_TOTP, &disabled);
+	if (e)
+		view_failure(c, e, "the code's page");
+	else if (disabled)
+		disabled_error(c);
 }
 
 void flow_code(struct call *c)
 {
-	if (c->post && factor_right(c, code_right))
+	if (c->post && factor_right(c, code_right)) {
+		c->device_known = true;
 		view_redirect(c, "/");
-	else
-		code_page(c);
+		return;
+	}
+	code_look(c);
+	view_page(c, "code");
 }
 
 /* ---- the mailed code of an unfinished enrolment ---- */
@@ -364,6 +432,7 @@ void flow_confirm(struct call *c)
 		view_redirect(c, next_path(c));
 		return;
 	}
+	code_look(c);
 	view_put(c, "next", next_path(c));
 	view_page(c, "confirm");
 }

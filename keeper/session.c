@@ -41,7 +41,7 @@ enum err session_csrf(const struct call *c, char ret[static TOKEN_TEXT + 1])
 	return e ? e : text_of(d, ret);
 }
 
-static bool token_form(const char *s)
+bool session_token_form(const char *s)
 {
 	return s && strlen(s) == TOKEN_TEXT &&
 	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == TOKEN_TEXT;
@@ -100,7 +100,7 @@ static enum err touch(struct call *c)
 enum err session_load(struct call *c)
 {
 	const char *cookie = wire_str(c->m, "session");
-	if (!token_form(cookie)) {
+	if (!session_token_form(cookie)) {
 		c->token_new = true;
 		return session_token(c->token);
 	}

@@ -8,7 +8,7 @@ COMMANDS = re.findall(r"^  ((?:user|config|store) \w+|\w+)", run("--help").out.s
 
 def test_the_commands():
     assert COMMANDS == ["init", "import", "user list", "user find", "user show", "user add", "user set", "user disable",
-                        "user enable", "user expire", "user reissue", "user delete", "audit", "store check",
+                        "user enable", "user expire", "user reissue", "user unlock", "user delete", "audit", "store check",
                         "store backup", "store upgrade", "config check", "config show"]
 
 
