@@ -19,6 +19,8 @@ enum ctl_exit user_change_enable(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_expire(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_delete(struct ctl *c, const struct args *a);
 
+enum ctl_exit user_unlock(struct ctl *c, const struct args *a);
+
 enum ctl_exit user_reissue(struct ctl *c, const struct args *a);
 
 enum ctl_exit audit_run(struct ctl *c, const struct args *a);

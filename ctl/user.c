@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "ctl/commands.h"
 #include "ctl/person.h"
+#include "ctl/why.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -120,14 +121,18 @@ struct user_all {
 	struct person p;
 	struct authenticator a[AUTHENTICATORS_MAX];
 	size_t n, recovery;
+	struct why why;
 };
 
-static enum err user_load(struct store *st, const char *login, struct user_all *u)
+static enum err user_load(struct ctl *c, const char *login, struct user_all *u)
 {
+	struct store *st = c->st;
 	enum err e = store_person_by_login(st, login, &u->p);
 	if (!e)
 		e = store_authenticators(st, &u->p.id, u->a, AUTHENTICATORS_MAX, &u->n);
-	return e ? e : store_recovery_left(st, &u->p.id, &u->recovery);
+	if (!e)
+		e = store_recovery_left(st, &u->p.id, &u->recovery);
+	return e ? e : why_person(c, &u->p, clock_now(), &u->why);
 }
 
 static void user_birth(const struct person *p, char b[static 11])
@@ -151,6 +156,8 @@ static void user_show_json(const struct ctl *c, const struct user_all *u)
 	json_str(&j, "login", p->login);
 	json_str(&j, "role", person_role(p->role));
 	json_str(&j, "state", person_state(p, c->conf, clock_now()));
+	json_str(&j, "blocked_by", u->why.word);
+	json_str(&j, "access", u->why.text);
 	json_str(&j, "name", p->name);
 	user_birth(p, b);
 	json_str(&j, "birth_date", b);
@@ -205,6 +212,7 @@ static void user_show_text(const struct ctl *c, const struct user_all *u)
 	(void)printf("%-16s %s\n", "name", p->name);
 	(void)printf("%-16s %s\n", "role", person_role(p->role));
 	(void)printf("%-16s %s\n", "state", person_state(p, c->conf, clock_now()));
+	(void)printf("%-16s %s\n", "access", u->why.text);
 	user_birth(p, b);
 	(void)printf("%-16s %s%s\n", "birth date", b, p->birth_confirmed ? " (confirmed)" : "");
 	(void)printf("%-16s %s%s\n", "e-mail", p->email,
@@ -230,6 +238,19 @@ static void user_show_text(const struct ctl *c, const struct user_all *u)
 	(void)printf("%-16s %s\n", "last login", b);
 }
 
+/* Who is there, but not published, cannot log in yet. */
+static enum ctl_exit user_absent(struct ctl *c, const char *login)
+{
+	bool hidden;
+	enum err e = store_person_hidden(c->st, login, &hidden);
+	if (e)
+		return ctl_failed(e, login, NULL);
+	return hidden ? ctl_input("%s: cannot log in yet: the import that brings them is not through; if none is "
+				  "running, import its file again",
+				  login)
+		      : ctl_input("%s: there is no such person", login);
+}
+
 enum ctl_exit user_show(struct ctl *c, const struct args *a)
 {
 	char login[LOGIN_MAX + 1];
@@ -243,9 +264,9 @@ enum ctl_exit user_show(struct ctl *c, const struct args *a)
 	struct user_all *u = calloc(1, sizeof *u);
 	if (!u)
 		return ctl_failed(ERR_NOMEM, login, NULL);
-	enum err e = user_load(c->st, login, u);
+	enum err e = user_load(c, login, u);
 	if (e == ERR_NOTFOUND)
-		r = ctl_input("%s: there is no such person", login);
+		r = user_absent(c, login);
 	else if (e)
 		r = ctl_failed(e, login, NULL);
 	else if (c->json)

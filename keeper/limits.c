@@ -142,7 +142,8 @@ static bool closes(const struct limit *l, int64_t failures)
 
 static int64_t lane_wait(const struct limit *l, int64_t failures)
 {
-	return closes(l, failures) ? LIMITS_CLOSED_FOR : limits_wait((failures + l->room - 1) / l->room);
+	int64_t n = failures / l->room;
+	return closes(l, failures) ? LIMITS_CLOSED_FOR : limits_wait(n ? n : failures > 0);
 }
 
 static int64_t address_wait(const struct limit *l, int64_t failures)

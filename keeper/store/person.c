@@ -365,17 +365,17 @@ enum err store_person_page(struct store *st, const char *after, struct person *r
 	return e;
 }
 
-static enum err count(struct store *st, enum sql id, int64_t *ret)
+static enum err count(struct store *st, enum sql id, const struct db_value *v, size_t n, int64_t *ret)
 {
 	struct query q;
-	enum err e = query_first(&q, st, id, NULL, 0);
+	enum err e = query_first(&q, st, id, v, n);
 
 	if (e == ERR_NONE) {
-		int64_t v = query_int(&q, 0);
+		int64_t found = query_int(&q, 0);
 
 		e = q.e;
 		if (e == ERR_NONE)
-			*ret = v;
+			*ret = found;
 	}
 	query_close(&q);
 	return e;
@@ -388,12 +388,22 @@ enum err store_person_count(struct store *st, int64_t *ret)
 
 	if (e != ERR_NONE)
 		return e;
-	e = count(st, SQL_PERSON_ALL, &all);
+	e = count(st, SQL_PERSON_ALL, NULL, 0, &all);
 	if (e == ERR_NONE)
-		e = count(st, SQL_PERSON_HIDDEN, &hidden);
+		e = count(st, SQL_PERSON_HIDDEN, NULL, 0, &hidden);
 	store_read_end(st);
 	if (e == ERR_NONE)
 		*ret = all - hidden;
+	return e;
+}
+
+enum err store_person_hidden(struct store *st, const char *login, bool *ret)
+{
+	int64_t n = 0;
+	enum err e = count(st, SQL_PERSON_HIDDEN_ONE, ARGS(V_TEXT(login)), &n);
+
+	if (e == ERR_NONE)
+		*ret = n > 0;
 	return e;
 }
 

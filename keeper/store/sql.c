@@ -26,6 +26,8 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_PERSON_PAGE] = "SELECT " PERSON "WHERE p.login > $1 AND " PUBLISHED "ORDER BY p.login LIMIT $2",
     [SQL_PERSON_ALL] = "SELECT count(*) FROM person",
     [SQL_PERSON_HIDDEN] = "SELECT count(*) FROM batch b JOIN person p ON p.batch = b.id WHERE b.published = 0",
+    [SQL_PERSON_HIDDEN_ONE] = "SELECT count(*) FROM batch b JOIN person p ON p.batch = b.id WHERE p.login = $1 AND "
+			      "b.published = 0",
     [SQL_PERSON_ADD] =
 	"INSERT INTO person (id, login, role, disabled, expires, locale, profile, address, email_verified, password, "
 	"initial, initial_from, initial_used, birth_confirmed, terms, method, created, batch, password_set, "

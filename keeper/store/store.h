@@ -73,6 +73,8 @@ enum err store_person_by_login(struct store *st, const char *login, struct perso
 enum err store_person_by_id(struct store *st, const struct id *id, struct person *ret);
 /* Everyone with this address (blind index); *ret_n at most max. */
 enum err store_person_by_email(struct store *st, const char *email, struct id *ret, size_t max, size_t *ret_n);
+/* Is there somebody of this login whose batch is not published? */
+enum err store_person_hidden(struct store *st, const char *login, bool *ret);
 /* [tx] id, created must be set (id_new); ERR_EXISTS if the login is taken. */
 enum err store_person_add(struct store *st, const struct person *p);
 /* [tx] Writes every column and the MAC anew. The caller has loaded p within this transaction. */
