@@ -37,7 +37,7 @@ static void texts_prepare(void **state)
 	struct db *db = NULL;
 	struct db_stmt *s = NULL;
 
-	OK(db_sqlite.open(f->path, &db, NULL));
+	OK(db_sqlite.open(f->path, false, &db, NULL));
 	for (int i = 0; i < SQL__MAX; i++) {
 		if (db_sqlite.prepare(db, sql_text[i], &s) != ERR_NONE)
 			fail_msg("%s", sql_text[i]);
