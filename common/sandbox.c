@@ -19,6 +19,7 @@
 #define ENROLLD SANDBOX_OF(SANDBOX_ENROLLD)
 #define MAILER	SANDBOX_OF(SANDBOX_MAILER)
 #define RELAY	SANDBOX_RELAY
+#define MAILDIR SANDBOX_MAILDIR
 #define ALL	(KEEPER | ENROLLD | MAILER)
 
 #define PORT_DNS 53
@@ -34,7 +35,7 @@ static const struct sandbox_path {
 } sandbox_paths[] = {
     {KEEPER, SANDBOX_WRITE, NULL, offsetof(struct conf, state_dir)},
     {ENROLLD, SANDBOX_READ, NULL, offsetof(struct conf, site_dir)},
-    {MAILER, SANDBOX_WRITE, NULL, offsetof(struct conf, mail_maildir)},
+    {MAILDIR, SANDBOX_WRITE, NULL, offsetof(struct conf, mail_maildir)},
     {RELAY, SANDBOX_READ, NULL, offsetof(struct conf, mail_smtp_ca_file)},
     {KEEPER | MAILER, SANDBOX_UNLINK, NULL, offsetof(struct conf, run_dir)},
     /* what is loaded late (libgcc_s, gconv, NSS), time zones, CA certificates, dictionaries */
@@ -47,6 +48,8 @@ static const struct sandbox_path {
     {ALL, SANDBOX_READ, "/etc/localtime", 0},
     {KEEPER | RELAY, SANDBOX_READ, "/etc", 0},
     {KEEPER | RELAY, SANDBOX_READ, "/run", 0},
+    {RELAY, SANDBOX_READ, "/usr/local/share/ca-certificates", 0},
+    {RELAY, SANDBOX_READ, "/var/lib/ca-certificates", 0},
     {KEEPER, SANDBOX_READ, "/var/lib/sss", 0},
     {KEEPER, SANDBOX_READ, "/var/lib/extrausers", 0},
     {KEEPER, SANDBOX_READ, "/var/cache/nscd", 0},
@@ -124,11 +127,12 @@ static enum err lock_files(unsigned who, const struct conf *conf, struct sandbox
 enum err sandbox_enter(enum sandbox_program program, const struct conf *conf, struct sandbox_lacks *ret_lacks,
 		       struct errmsg *m)
 {
-	bool relay = program == SANDBOX_MAILER && strcmp(conf->mail_transport, "smtp") == 0;
-	unsigned who = SANDBOX_OF(program) | (relay ? RELAY : 0);
+	unsigned who = SANDBOX_OF(program);
 	struct sandbox_lacks l = {""};
 	enum err e;
 
+	if (program == SANDBOX_MAILER)
+		who |= strcmp(conf->mail_transport, "smtp") == 0 ? RELAY : MAILDIR;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
 		return err_set(m, ERR_INTERNAL, "sandbox: no_new_privs: %s", strerror(errno));
 	if (!drop_capabilities())

@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who a row of a table is for. SANDBOX_RELAY: the mailer where it talks to a relay, in addition. */
+/* Who a row of a table is for. The mailer is one of the last two in addition: it talks to a relay, or fills a Maildir.
+ */
 #define SANDBOX_OF(program) (1u << (program))
 #define SANDBOX_RELAY	    (1u << 8)
+#define SANDBOX_MAILDIR	    (1u << 9)
 
 enum sandbox_access {
 	SANDBOX_READ,	/* a file, or everything below a folder */
