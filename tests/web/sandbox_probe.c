@@ -83,10 +83,6 @@ static int read_store(void)
 {
 	return opens(at(conf->state_dir, "kosmo.db"), O_RDONLY);
 }
-static int read_log(void)
-{
-	return opens(at(conf->state_dir, "kosmo.db-wal"), O_RDONLY);
-}
 static int write_store(void)
 {
 	return opens(at(conf->state_dir, "kosmo.db"), O_WRONLY);
@@ -413,7 +409,7 @@ static const struct {
 	}
     TRY(read_key),
     TRY(read_store),
-    TRY(read_log),
+
     TRY(write_store),
     TRY(truncate_decoy),
     TRY(chmod_decoy),
