@@ -189,3 +189,35 @@ enum err store_mail_next_time(struct store *st, int64_t *ret)
 	query_close(&q);
 	return e;
 }
+
+static enum err count(struct store *st, enum mail_state state, int64_t *ret)
+{
+	struct query q;
+	enum err e = query_first(&q, st, SQL_MAIL_COUNT, ARGS(V_INT(state)));
+
+	if (e == ERR_NONE) {
+		int64_t n = query_int(&q, 0);
+
+		e = q.e;
+		if (e == ERR_NONE)
+			*ret = n;
+	}
+	query_close(&q);
+	return e;
+}
+
+enum err store_mail_summary(struct store *st, int64_t *ret_waiting, int64_t *ret_refused, struct mail *ret)
+{
+	struct query q;
+	enum err e = count(st, MAIL_WAITING, ret_waiting);
+
+	if (e == ERR_NONE)
+		e = count(st, MAIL_REFUSED, ret_refused);
+	if (e != ERR_NONE)
+		return e;
+	e = query_first(&q, st, SQL_MAIL_COMPLAINT, NULL, 0);
+	if (e == ERR_NONE)
+		e = load(&q, false, ret);
+	query_close(&q);
+	return e;
+}

@@ -106,6 +106,9 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_MAIL_SETTLE] = "UPDATE outbox SET state = $1, next_try = $2, sent = $3, tries = $4, reason = $5, "
 			"body = CASE WHEN $1 = 1 THEN body ELSE NULL END WHERE id = $6",
     [SQL_MAIL_DELETE_ALL] = "DELETE FROM outbox WHERE person = $1",
+    [SQL_MAIL_COUNT] = "SELECT count(*) FROM outbox WHERE state = $1",
+    [SQL_MAIL_COMPLAINT] =
+	"SELECT " MAIL "WHERE reason IS NOT NULL AND (state = 1 OR state = 3) ORDER BY created DESC LIMIT 1",
 
     [SQL_COUNTER_GET] = "SELECT failures, not_before, seen, refused, refused_from, expires FROM counter "
 			"WHERE owner = $1 AND kind = $2 AND lane = $3 AND what = $4",

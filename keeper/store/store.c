@@ -307,6 +307,11 @@ void store_close(struct store *st)
 	free(st);
 }
 
+enum err store_file_check(struct store *st, struct errmsg *m)
+{
+	return st->writing ? ERR_INTERNAL : st->drv->check(st->db, m);
+}
+
 static enum err write_schema(struct store *st)
 {
 	AUTO_BUF box = BUF_INIT;

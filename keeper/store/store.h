@@ -22,6 +22,9 @@ enum err store_create(const char *path, const struct seal *seal, struct errmsg *
 /* ERR_NOTFOUND, ERR_CORRUPT (not ours), ERR_DENIED (schema neither ours nor the neighbouring ones). */
 enum err store_open(const char *path, const struct seal *seal, struct store **ret, struct errmsg *m);
 void store_close(struct store *st);
+/* Reads the whole file for damage, without a look at what is in it; writers go on meanwhile. ERR_CORRUPT: m has the first
+ * complaint. */
+enum err store_file_check(struct store *st, struct errmsg *m);
 /* For a job of many rows (import, drop): more memory, fewer checkpoints, and a pause before each transaction, so that
  * other processes' logins get their turn. Keep transactions at about 10 ms. */
 void store_bulk(struct store *st);
@@ -200,6 +203,9 @@ store_mail_settle(struct store *st,
 		  const struct mail *m); /* [tx] state, next_try, tries, reason; wipes the message unless waiting */
 enum err store_mail_status(struct store *st, const struct id *id, struct mail *ret); /* without message */
 enum err store_mail_next_time(struct store *st, int64_t *ret); /* when the next one is due; ERR_NOTFOUND */
+/* How many wait and how many were refused for good, and the newest of both that has a reason, without message
+ * (ERR_NOTFOUND: none has; the numbers are set). */
+enum err store_mail_summary(struct store *st, int64_t *ret_waiting, int64_t *ret_refused, struct mail *ret);
 
 /* ---- counters of the limits (store/limit.c) ---- */
 struct counter_key {
