@@ -42,9 +42,16 @@ static const struct {
     [OPT_VERIFY] = {"verify", 0, false, NULL, "check that no entry was changed, removed or put in"},
     [OPT_HEAD] = {"head", 0, false, "SEQ:HEX", "with --verify: the entry SEQ must be the one that was noted as HEX"},
     [OPT_HEADS] = {"heads", 0, false, "FILE", "with --verify: the same for all heads in this part of the journal"},
+    [OPT_ROOT] = {"root", 0, false, "DIR", "look at DIR/etc/pam.d and DIR/etc/ssh, for a system that is mounted there"},
+    [OPT_RHOST] = {"rhost", 0, false, "ADDRESS", "as if the person came from ADDRESS"},
+    [OPT_STACK] = {"file", 0, false, "F", "try F in place of /etc/pam.d/SERVICE"},
+    [OPT_WITH] = {"with", 0, false, "KIND", "password+code, key+code (sshd), caller (su)"},
+    [OPT_MINUTES] = {"minutes", 0, false, "N", "how long to wait for the confirmation (default 5)"},
+    [OPT_FORCE] = {"force", 0, false, NULL, "all the same, although it may lock people out"},
+    [OPT_DUE] = {"due", 0, false, NULL, "only where the time for the confirmation is over"},
 };
 
-static int args_find(const char *name, size_t len, char letter, uint32_t known)
+static int args_find(const char *name, size_t len, char letter, uint64_t known)
 {
 	for (int o = 0; o < OPT__MAX; o++) {
 		if (!(known & OPT_BIT(o)))
@@ -75,7 +82,7 @@ static bool args_take(struct args *a, int o, const char *value, char *why)
 
 /* argv[i] begins with '-': one option, with its value perhaps in argv[i + 1]. Returns how many words it took, 0 = bad.
  */
-static size_t args_one(struct args *a, uint32_t known, char **argv, size_t i, size_t n, char *why)
+static size_t args_one(struct args *a, uint64_t known, char **argv, size_t i, size_t n, char *why)
 {
 	const char *w = argv[i], *value = NULL;
 	int o;
@@ -109,7 +116,7 @@ static size_t args_one(struct args *a, uint32_t known, char **argv, size_t i, si
 	return args_take(a, o, argv[i + 1], why) ? 2 : 0;
 }
 
-bool args_parse(struct args *a, uint32_t known, char **argv, size_t n, bool first_word, size_t *ret_used, char *why)
+bool args_parse(struct args *a, uint64_t known, char **argv, size_t n, bool first_word, size_t *ret_used, char *why)
 {
 	size_t i = 0, words = 0;
 	bool options = true;
@@ -135,7 +142,7 @@ bool args_parse(struct args *a, uint32_t known, char **argv, size_t n, bool firs
 	return true;
 }
 
-void args_help(uint32_t known, FILE *f)
+void args_help(uint64_t known, FILE *f)
 {
 	for (int o = 0; o < OPT__MAX; o++) {
 		char left[64];

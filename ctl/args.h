@@ -33,9 +33,16 @@ enum args_option {
 	OPT_VERIFY,
 	OPT_HEAD,
 	OPT_HEADS,
+	OPT_ROOT,
+	OPT_RHOST,
+	OPT_STACK,
+	OPT_WITH,
+	OPT_MINUTES,
+	OPT_FORCE,
+	OPT_DUE,
 	OPT__MAX
 };
-#define OPT_BIT(o)    (UINT32_C(1) << (o))
+#define OPT_BIT(o)    (UINT64_C(1) << (o))
 #define ARGS_ANYWHERE (OPT_BIT(OPT_CONF) | OPT_BIT(OPT_HELP) | OPT_BIT(OPT_VERSION))
 
 #define ARGS_REPEAT_MAX 64
@@ -50,9 +57,9 @@ struct args {
 
 /* Takes options of the set `known` from argv[0..n) into *a and moves the other words to the front of argv. With
  * first_word it stops there and *ret_used says how many were taken. A complaint is written to why (512 bytes). */
-bool args_parse(struct args *a, uint32_t known, char **argv, size_t n, bool first_word, size_t *ret_used, char *why);
+bool args_parse(struct args *a, uint64_t known, char **argv, size_t n, bool first_word, size_t *ret_used, char *why);
 /* The options of a set, one a line, for --help. */
-void args_help(uint32_t known, FILE *f);
+void args_help(uint64_t known, FILE *f);
 /* A whole number in [min, max]. */
 bool args_number(const char *s, int64_t min, int64_t max, int64_t *ret);
 

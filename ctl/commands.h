@@ -36,4 +36,14 @@ enum ctl_exit store_run_upgrade(struct ctl *c, const struct args *a);
 enum ctl_exit config_check(struct ctl *c, const struct args *a);
 enum ctl_exit config_show(struct ctl *c, const struct args *a);
 
+enum ctl_exit doctor_run(struct ctl *c, const struct args *a);
+
+enum ctl_exit pam_try(struct ctl *c, const struct args *a);
+enum ctl_exit pam_enable(struct ctl *c, const struct args *a);
+enum ctl_exit pam_confirm(struct ctl *c, const struct args *a);
+enum ctl_exit pam_undo(struct ctl *c, const struct args *a);
+enum ctl_exit pam_disable(struct ctl *c, const struct args *a);
+/* What every command of root's does first: stacks whose time is over, after a reboot for instance, are brought back. */
+void pam_undo_overdue(struct ctl *c);
+
 #endif

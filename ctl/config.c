@@ -2,6 +2,7 @@
 
 #include "common/daemon.h"
 #include "ctl/commands.h"
+#include "ctl/config_check.h"
 #include "ctl/json.h"
 #include <errno.h>
 #include <limits.h>
@@ -56,17 +57,16 @@ static bool config_file(const char *option, const char *path)
 	return false;
 }
 
-/* The mailer reads it: as the owner of state_dir or, where that is kosmo, as kosmo-mail. */
-static bool config_password(const char *path, const char *state_dir)
+bool config_password(const char *path, const char *state_dir, struct errmsg *why)
 {
 	static const char option[] = "mail.smtp_password_file";
 	struct stat st, state;
 	if (stat(path, &st) < 0 || stat(state_dir, &state) < 0) {
-		ctl_say("%s: %s: %s", option, path, strerror(errno));
+		(void)err_set(why, ERR_IO, "%s: %s: %s", option, path, strerror(errno));
 		return false;
 	}
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 0137)) {
-		ctl_say("%s: %s: it must be a file of mode 0600 or 0640", option, path);
+		(void)err_set(why, ERR_DENIED, "%s: %s: it must be a file of mode 0600 or 0640", option, path);
 		return false;
 	}
 	const struct passwd *pw = getpwuid(state.st_uid);
@@ -76,8 +76,8 @@ static bool config_password(const char *path, const char *state_dir)
 	gid_t gid = pw ? pw->pw_gid : state.st_gid;
 	if (uid == 0 || (st.st_uid == uid ? st.st_mode & S_IRUSR : st.st_gid == gid && (st.st_mode & S_IRGRP)))
 		return true;
-	ctl_say("%s: %s: the mailer's user %s cannot read it; chown it to that user", option, path,
-		pw ? pw->pw_name : "(the owner of state_dir)");
+	(void)err_set(why, ERR_DENIED, "%s: %s: the mailer's user %s cannot read it; chown it to that user", option,
+		      path, pw ? pw->pw_name : "(the owner of state_dir)");
 	return false;
 }
 
@@ -95,6 +95,7 @@ static bool config_terms(const struct conf *c)
 
 static bool config_mail(const struct conf *c)
 {
+	struct errmsg why = {""};
 	bool ok = true;
 	if (strcmp(c->mail_transport, "maildir") == 0) {
 		if (!c->mail_maildir[0]) {
@@ -103,8 +104,10 @@ static bool config_mail(const struct conf *c)
 		}
 		return config_folder("mail.maildir", c->mail_maildir);
 	}
-	if (c->mail_smtp_password_file[0])
-		ok &= config_password(c->mail_smtp_password_file, c->state_dir);
+	if (c->mail_smtp_password_file[0] && !config_password(c->mail_smtp_password_file, c->state_dir, &why)) {
+		ctl_say("%s", why.text);
+		ok = false;
+	}
 	if (c->mail_smtp_ca_file[0])
 		ok &= config_file("mail.smtp_ca_file", c->mail_smtp_ca_file);
 	if (!c->mail_from[0]) {

@@ -33,7 +33,7 @@ struct ctl_command {
 	const char *name;  /* "user add" */
 	const char *words; /* what follows the options, for the usage line */
 	const char *summary;
-	uint32_t options;
+	uint64_t options;
 	size_t min_words, max_words;
 	enum ctl_exit (*run)(struct ctl *c, const struct args *a);
 };

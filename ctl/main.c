@@ -41,6 +41,14 @@ static const struct ctl_command main_commands[] = {
     {"store upgrade", "", "bring an older version's database to this version's schema", 0, 0, 0, store_run_upgrade},
     {"config check", "", "check the configuration and the files that it names", 0, 0, 0, config_check},
     {"config show", "", "show every option and its value", B(JSON), 0, 0, config_show},
+    {"doctor", "", "look for whatever keeps people from logging in, and say the remedy", B(JSON) | B(ROOT), 0, 0,
+     doctor_run},
+    {"pam try", "SERVICE USER", "log in through a PAM stack as a trial", B(RHOST) | B(STACK), 2, 2, pam_try},
+    {"pam enable", "SERVICE", "put pam_kosmo into /etc/pam.d/SERVICE, for 5 minutes until confirmed",
+     B(WITH) | B(MINUTES) | B(DRY_RUN) | B(FORCE) | B(ROOT), 1, 1, pam_enable},
+    {"pam confirm", "SERVICE", "keep it, from a second login", B(FORCE) | B(ROOT), 1, 1, pam_confirm},
+    {"pam undo", "[SERVICE]", "bring the old file back before it is confirmed", B(DUE) | B(ROOT), 0, 1, pam_undo},
+    {"pam disable", "SERVICE", "take pam_kosmo out of /etc/pam.d/SERVICE", B(DRY_RUN) | B(ROOT), 1, 1, pam_disable},
 };
 #define MAIN_N (sizeof main_commands / sizeof *main_commands)
 
@@ -144,6 +152,7 @@ static enum ctl_exit main_command(struct ctl *c, struct args *a, char **argv, si
 	c->json = a->value[OPT_JSON];
 	if (a->value[OPT_CONF])
 		c->conf_path = a->value[OPT_CONF];
+	pam_undo_overdue(c);
 	return k->run(c, a);
 }
 
