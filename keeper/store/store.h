@@ -22,8 +22,8 @@ enum err store_create(const char *path, const struct seal *seal, struct errmsg *
 /* ERR_NOTFOUND, ERR_CORRUPT (not ours), ERR_DENIED (schema neither ours nor the neighbouring ones). */
 enum err store_open(const char *path, const struct seal *seal, struct store **ret, struct errmsg *m);
 void store_close(struct store *st);
-/* Reads the whole file for damage, without a look at what is in it; writers go on meanwhile. ERR_CORRUPT: m has the first
- * complaint. */
+/* Reads the whole file for damage, without a look at what is in it; writers go on meanwhile. ERR_CORRUPT: m has the
+ * first complaint. */
 enum err store_file_check(struct store *st, struct errmsg *m);
 /* For a job of many rows (import, drop): more memory, fewer checkpoints, and a pause before each transaction, so that
  * other processes' logins get their turn. Keep transactions at about 10 ms. */
