@@ -49,6 +49,18 @@ static enum err find(struct store *st, struct attempt *a, int64_t now, struct pe
 	return ERR_NONE;
 }
 
+bool attempt_known(struct keeper *k, struct store *st, struct attempt *a, int64_t now)
+{
+	struct person p;
+	struct limit l;
+	memset(&p, 0, sizeof p);
+	bool known = !find(st, a, now, &p) && a->found &&
+		     !limits_for(st, k->seal, &a->origin, &a->person, a->login, FACTOR_NONE, now, &l) &&
+		     limits_known(&l);
+	person_wipe(&p);
+	return known;
+}
+
 /* [tx] ERR_NONE also where the attempt is not to be looked at: a->throttled. */
 static enum err count(struct keeper *k, struct store *st, struct attempt *a, bool counts, enum factor_kind kind,
 		      int64_t now)

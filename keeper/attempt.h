@@ -34,6 +34,10 @@ struct attempt {
 void attempt_init(struct attempt *a, enum door door, const char *place, const struct origin *origin, const char *login);
 void attempt_clear(struct attempt *a);
 
+/* Does it come from where this person is known (a device, an address, a key that sshd verified, their own uid)? Reads
+ * only. */
+bool attempt_known(struct keeper *k, struct store *st, struct attempt *a, int64_t now);
+
 /* The password: counts (a transaction of its own), then exactly one yescrypt whoever asks. ERR_NONE = checked, see
  * password_right; any error = nothing decided, refuse. attempt_password_settle must follow. */
 enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *g, struct attempt *a, const char *text,

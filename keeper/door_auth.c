@@ -275,6 +275,12 @@ enum auth_work door_auth_work(struct request *r)
 	return d && d->waiting == WAITING_PASSWORD ? AUTH_HASH : AUTH_FAST;
 }
 
+bool door_auth_known(struct keeper *k, struct store *st, struct request *r)
+{
+	struct dialogue *d = dialogue_of(r);
+	return d && attempt_known(k, st, &d->attempt, clock_now());
+}
+
 void door_auth_run(struct keeper *k, struct store *st, struct request *r)
 {
 	struct dialogue *d = dialogue_of(r);

@@ -12,6 +12,8 @@ enum auth_work {
 
 /* Which kind of work the request is, before it is run. */
 enum auth_work door_auth_work(struct request *r);
+/* Of AUTH_HASH: does it come from where this person is known? */
+bool door_auth_known(struct keeper *k, struct store *st, struct request *r);
 /* Answers the request. st is NULL for AUTH_NOW, or if the store cannot be opened: then the verdict is "unavailable". */
 void door_auth_run(struct keeper *k, struct store *st, struct request *r);
 /* The queue is full: refuse. */

@@ -287,6 +287,25 @@ static void call_init(struct call *c, struct keeper *k, struct store *st, struct
 	wire_begin(&c->view, r->msg.id, "view");
 }
 
+bool door_web_known(struct keeper *k, struct store *st, struct request *r)
+{
+	struct call c;
+	struct attempt a;
+	struct origin o;
+	bool known;
+	call_init(&c, k, st, r);
+	if (c.action && c.action->post != flow_login) {
+		known = !session_load(&c) && c.in;
+	} else {
+		known = !call_origin(&c, &o);
+		attempt_init(&a, DOOR_WEB, "web", &o, call_field(&c, "login"));
+		known = known && attempt_known(k, st, &a, c.now);
+		attempt_clear(&a);
+	}
+	call_clear(&c);
+	return known;
+}
+
 void door_web_run(struct keeper *k, struct store *st, struct request *r)
 {
 	struct call c;

@@ -115,6 +115,11 @@ enum err limits_for(struct store *st, const struct seal *s, const struct origin 
 	return e;
 }
 
+bool limits_known(const struct limit *l)
+{
+	return l->person && l->key.lane != LANE_STRANGER && l->key.lane != LANE_EXEMPT;
+}
+
 /* ---- waits ---- */
 
 struct step {

@@ -51,6 +51,8 @@ struct limit {
 /* The counter that an attempt moves. person NULL: a name nobody has. FACTOR_NONE stands for the password. */
 enum err limits_for(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
 		    const char *login, enum factor_kind kind, int64_t now, struct limit *ret);
+/* Is its lane one that no stranger has? */
+bool limits_known(const struct limit *l);
 /* [tx] Counts one attempt as if it were wrong. ERR_DENIED: before its not-before time, nothing was counted but a
  * refusal; the attempt must not be checked, see why. */
 enum err limits_count(struct store *st, struct limit *l, int64_t now);

@@ -15,13 +15,18 @@ struct job {
 	void *arg;
 };
 
+struct ring {
+	struct job *job;
+	unsigned head, count;
+};
+
 struct pool {
 	struct keeper *k;
 	char name[16];
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct job *ring;
-	unsigned cap, head, count, threads;
+	struct ring first, later;
+	unsigned cap, threads; /* cap: of each ring */
 	bool stopping, behind;
 	pthread_t thread[];
 };
@@ -29,13 +34,14 @@ struct pool {
 static bool take(struct pool *p, struct job *ret)
 {
 	pthread_mutex_lock(&p->lock);
-	while (!p->count && !p->stopping)
+	while (!p->first.count && !p->later.count && !p->stopping)
 		pthread_cond_wait(&p->more, &p->lock);
-	bool some = p->count > 0;
+	struct ring *r = p->first.count ? &p->first : &p->later;
+	bool some = r->count > 0;
 	if (some) {
-		*ret = p->ring[p->head];
-		p->head = (p->head + 1) % p->cap;
-		p->count--;
+		*ret = r->job[r->head];
+		r->head = (r->head + 1) % p->cap;
+		r->count--;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return some;
@@ -73,8 +79,9 @@ enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsign
 	snprintf(p->name, sizeof p->name, "%s", name);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);
-	p->ring = calloc(queue, sizeof *p->ring);
-	if (!p->ring) {
+	p->first.job = calloc(queue, sizeof *p->first.job);
+	p->later.job = calloc(queue, sizeof *p->later.job);
+	if (!p->first.job || !p->later.job) {
 		pool_stop(p);
 		return ERR_NOMEM;
 	}
@@ -87,12 +94,13 @@ enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsign
 	return ERR_NONE;
 }
 
-enum err pool_submit(struct pool *p, pool_job job, void *arg)
+enum err pool_submit(struct pool *p, pool_job job, void *arg, bool first)
 {
+	struct ring *r = first ? &p->first : &p->later;
 	pthread_mutex_lock(&p->lock);
-	bool room = p->count < p->cap && !p->stopping;
+	bool room = r->count < p->cap && !p->stopping;
 	if (room) {
-		p->ring[(p->head + p->count++) % p->cap] = (struct job){job, arg};
+		r->job[(r->head + r->count++) % p->cap] = (struct job){job, arg};
 		pthread_cond_signal(&p->more);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -111,6 +119,7 @@ void pool_stop(struct pool *p)
 		pthread_join(p->thread[i], NULL);
 	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->lock);
-	free(p->ring);
+	free(p->first.job);
+	free(p->later.job);
 	free(p);
 }

@@ -13,8 +13,10 @@ typedef void (*pool_job)(struct keeper *k, struct store *st, void *arg);
 /* behind: its threads get the processor after the others' (setpriority(2); where that is not allowed, beside them). */
 enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, bool behind,
 		    struct pool **ret);
-/* ERR_BUSY when the queue is full: the job was not taken. */
-enum err pool_submit(struct pool *p, pool_job job, void *arg);
+/* first: before all that are not, in a queue of their own length. ERR_BUSY when the queue is full: the job was not
+ * taken.
+ */
+enum err pool_submit(struct pool *p, pool_job job, void *arg, bool first);
 /* Finishes what is queued, ends the threads. */
 void pool_stop(struct pool *p);
 

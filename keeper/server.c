@@ -174,22 +174,39 @@ static void job_web(struct keeper *k, struct store *st, void *arg)
 	server_done(arg);
 }
 
+static void submit(struct server *s, struct pool *p, pool_job job, struct request *r, bool first)
+{
+	if (!pool_submit(p, job, r, first))
+		return;
+	if (r->conn->kind == KIND_WEB)
+		door_web_busy(s->k, r);
+	else
+		door_auth_busy(s->k, r);
+	server_done(r);
+}
+
+/* Hashes are queued twice: who comes from where the person that they name is known goes first, so that no flood of
+ * guesses makes owners wait. */
+static void job_sort(struct keeper *k, struct store *st, void *arg)
+{
+	struct request *r = arg;
+	struct server *s = r->conn->s;
+	bool web = r->conn->kind == KIND_WEB;
+	bool first = st && !gone(r) && (web ? door_web_known(k, st, r) : door_auth_known(k, st, r));
+	submit(s, web ? s->web_hash : s->auth_hash, web ? job_web : job_auth, r, first);
+}
+
 static void dispatch(struct server *s, struct request *r)
 {
 	if (r->conn->kind == KIND_WEB) {
-		if (pool_submit(door_web_hashes(r) ? s->web_hash : s->web, job_web, r)) {
-			door_web_busy(s->k, r);
-			server_done(r);
-		}
+		submit(s, s->web, door_web_hashes(r) ? job_sort : job_web, r, false);
 		return;
 	}
 	enum auth_work w = door_auth_work(r);
-	if (w == AUTH_NOW) {
+	if (w == AUTH_NOW)
 		job_auth(s->k, NULL, r);
-	} else if (pool_submit(w == AUTH_HASH ? s->auth_hash : s->auth, job_auth, r)) {
-		door_auth_busy(s->k, r);
-		server_done(r);
-	}
+	else
+		submit(s, s->auth, w == AUTH_HASH ? job_sort : job_auth, r, false);
 }
 
 /* Takes one whole message off the front of c->in. ERR_NOTFOUND: not all there yet. */

@@ -5,6 +5,7 @@ import email
 import email.policy
 import pathlib
 import re
+import select
 import shutil
 import sqlite3
 import struct
@@ -518,6 +519,28 @@ def test_wrong_logins_look_alike(door):
     assert [a[0] for a in again] == [answers[0][0]] * 3
     assert again[0][1] == again[1][1] == again[2][1]
     door.move_clock(door.offset)
+
+
+def test_owners_go_before_a_flood(door):
+    """A login from where its person is known is answered before guesses that came earlier."""
+    person = staff(door).log_in().factor().person
+    owner = Visitor(door, person)
+    owner.get("login")
+    crowd = Visitor(door)
+    crowd.get("login")
+    for n in range(200):
+        crowd.client.send("web", {"action": "login", "method": "POST", "session": crowd.cookie, "csrf": crowd.csrf, "origin": door.url,
+                                  "addr": f"198.51.100.{n}", "agent": "flood", "lang": "en", "secure": "0",
+                                  "f.login": f"nobody{n}", "f.password": "wrong"})
+    crowd.client.receive()  # they are being hashed
+    owner.log_in()
+    answered = 1
+    while select.select([crowd.client.sock], [], [], 0)[0]:
+        crowd.client.receive()
+        answered += 1
+    assert answered < 100, "the owner waited behind the flood"
+    for _ in range(200 - answered):
+        assert "e.form" in crowd.client.receive()[1]
 
 
 def test_a_name_that_is_too_long_is_nobody(door):
