@@ -68,10 +68,25 @@ enum ctl_exit ctl_conf(struct ctl *c)
 	return e ? ctl_failed(e, c->conf_path, &m) : CTL_OK;
 }
 
+/* Ctrl-Z alone: who ends within a call lets go of everything. */
+static void ctl_guard(bool on)
+{
+	static sigset_t before;
+	sigset_t set;
+	if (!on) {
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+		return;
+	}
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTSTP);
+	(void)sigprocmask(SIG_BLOCK, &set, &before);
+}
+
 enum ctl_exit ctl_key(struct ctl *c, char ret_db[static PATH_MAX])
 {
 	struct errmsg m = {""};
 	char path[PATH_MAX];
+	store_hold(ctl_guard);
 	enum err e = daemon_become_owner(c->conf->state_dir, &m);
 	if (e)
 		return ctl_failed(e, c->conf->state_dir, &m);

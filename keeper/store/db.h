@@ -63,5 +63,7 @@ struct db_driver {
 };
 
 extern const struct db_driver db_sqlite;
+/* The one to use: db_sqlite, or it as store_hold wants it. */
+const struct db_driver *db_driver(void);
 
 #endif

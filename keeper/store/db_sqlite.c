@@ -48,6 +48,7 @@ static enum err from_sqlite(int rc)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_INTERRUPT:
+	case SQLITE_PROTOCOL: /* somebody stood still between two of its locks */
 		return ERR_BUSY;
 	case SQLITE_CONSTRAINT:
 		return rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ? ERR_EXISTS : ERR_INTERNAL;

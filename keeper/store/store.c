@@ -279,7 +279,7 @@ struct store *store_new(const struct seal *seal)
 	struct store *st = calloc(1, sizeof(*st));
 
 	if (st != NULL) {
-		st->drv = &db_sqlite;
+		st->drv = db_driver();
 		st->seal = seal;
 	}
 	return st;

@@ -25,6 +25,10 @@ void store_close(struct store *st);
 /* Reads the whole file for damage, without a look at what is in it; writers go on meanwhile. ERR_CORRUPT: m has the
  * first complaint. */
 enum err store_file_check(struct store *st, struct errmsg *m);
+/* For a program that a terminal can stop, before it opens a store: hold(true) comes before each call that may take one
+ * of the database's locks, hold(false) behind it. Who stands still between two of them, in the middle of merely
+ * reading, keeps everybody out. They do not nest. */
+void store_hold(void (*hold)(bool on));
 /* For a job of many rows (import, drop): more memory, fewer checkpoints, and a pause before each transaction, so that
  * other processes' logins get their turn. Keep transactions at about 10 ms. */
 void store_bulk(struct store *st);
