@@ -25,7 +25,7 @@ struct conf {
 	/* sessions, seconds */
 	int64_t session_idle, session_max;
 	/* passwords */
-	int64_t password_min, initial_password_days;
+	int64_t password_min, password_max_days /* 0: no age is too old */, initial_password_days;
 	int64_t terms_version; /* 0: no terms asked */
 	/* audit */
 	int64_t audit_keep_days; /* 0: for ever */
@@ -34,8 +34,9 @@ struct conf {
 	/* limits */
 	char *limits_exempt; /* networks with ten times the room, "10.0.0.0/8 2001:db8::/32" */
 	/* pam */
-	char *pam_language;	/* ja, en: the words at the terminal */
-	char *pam_key_services; /* services whose SSH_AUTH_INFO_0 is believed, separated by spaces */
+	char *pam_language;	     /* ja, en: the words at the terminal */
+	char *pam_change_needs_code; /* yes, no: is the code asked when a password is changed at the terminal? */
+	char *pam_key_services;	     /* services whose SSH_AUTH_INFO_0 is believed, separated by spaces */
 	/* mail */
 	char *mail_transport; /* smtp, maildir */
 	char *mail_from;      /* address */

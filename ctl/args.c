@@ -38,6 +38,7 @@ static const struct {
     [OPT_REPLACE_OWN] = {"replace-own", 0, false, NULL, "also for people with a password of their own, which ends"},
     [OPT_YES] = {"yes", 'y', false, NULL, "do not ask"},
     [OPT_PERSON] = {"person", 0, false, "LOGIN", "only what concerns LOGIN"},
+    [OPT_UNDO] = {"undo", 0, false, NULL, "take it back"},
     [OPT_LIMIT] = {"limit", 0, false, "N", "at most N entries (default 50)"},
     [OPT_VERIFY] = {"verify", 0, false, NULL, "check that no entry was changed, removed or put in"},
     [OPT_HEAD] = {"head", 0, false, "SEQ:HEX", "with --verify: the entry SEQ must be the one that was noted as HEX"},

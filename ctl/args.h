@@ -40,6 +40,7 @@ enum args_option {
 	OPT_MINUTES,
 	OPT_FORCE,
 	OPT_DUE,
+	OPT_UNDO,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT64_C(1) << (o))

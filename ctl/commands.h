@@ -17,6 +17,7 @@ enum ctl_exit user_change_set(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_disable(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_enable(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_expire(struct ctl *c, const struct args *a);
+enum ctl_exit user_change_expire_password(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_delete(struct ctl *c, const struct args *a);
 
 enum ctl_exit user_unlock(struct ctl *c, const struct args *a);

@@ -29,6 +29,8 @@ static const struct ctl_command main_commands[] = {
     {"user enable", "LOGIN", "undo disable", 0, 1, 1, user_change_enable},
     {"user expire", "LOGIN DATE|never", "refuse every login from the beginning of DATE (Japan time)", 0, 2, 2,
      user_change_expire},
+    {"user expire-password", "LOGIN", "ask for another password at the next login", B(UNDO), 1, 1,
+     user_change_expire_password},
     {"user reissue", "[LOGIN...]", "make new initial passwords",
      B(ALL_UNFINISHED) | B(FILE) | B(REPLACE_OWN) | B(PASSWORDS), 0, ANY, user_reissue},
     {"user unlock", "LOGIN", "forget wrong passwords and codes; app codes disabled by them work again", 0, 1, 1,

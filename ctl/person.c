@@ -72,7 +72,7 @@ enum err person_from_row(const struct seal *seal, const struct row *r, int64_t n
 		memcpy(p.name, r->name, sizeof p.name);
 		memcpy(p.email, r->email, sizeof p.email);
 		memcpy(p.locale, r->locale, sizeof p.locale);
-		memcpy(p.password, r->password, sizeof p.password - 1);
+		person_set_password(&p, r->password, now);
 		p.method = r->totp_len ? FACTOR_TOTP : FACTOR_NONE;
 		*ret = p;
 	}

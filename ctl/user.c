@@ -5,6 +5,7 @@
 #include "ctl/commands.h"
 #include "ctl/person.h"
 #include "ctl/why.h"
+#include "keeper/policy.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -166,6 +167,9 @@ static void user_show_json(const struct ctl *c, const struct user_all *u)
 	json_bool(&j, "email_verified", p->email_verified);
 	json_str(&j, "locale", p->locale);
 	json_str(&j, "password", user_password(p));
+	ctl_time_utc(p->password_set, b);
+	json_str(&j, "password_set", b);
+	json_bool(&j, "password_due", policy_password_due(c->conf, p, clock_now()));
 	ctl_time_utc(p->has_initial ? p->initial_from : 0, b);
 	json_str(&j, "initial_password_from", b);
 	json_bool(&j, "initial_password_used", p->initial_used);
@@ -195,6 +199,15 @@ static void user_show_json(const struct ctl *c, const struct user_all *u)
 	json_end(&j, '}');
 }
 
+static void user_show_own(const struct ctl *c, const struct person *p)
+{
+	char b[32];
+	ctl_time_local(p->password_set, b);
+	(void)printf("%-16s %s%s%s%s\n", "password", user_password(p), p->password_set ? ", set " : "",
+		     p->password_set ? b : "",
+		     policy_password_due(c->conf, p, clock_now()) ? " (must be changed at the next login)" : "");
+}
+
 static void user_show_initial(const struct ctl *c, const struct person *p)
 {
 	char b[32];
@@ -220,7 +233,7 @@ static void user_show_text(const struct ctl *c, const struct user_all *u)
 		     : p->email_verified ? " (confirmed)"
 					 : " (not confirmed)");
 	(void)printf("%-16s %s\n", "language", p->locale);
-	(void)printf("%-16s %s\n", "password", user_password(p));
+	user_show_own(c, p);
 	user_show_initial(c, p);
 	ctl_time_local(p->expires, b);
 	(void)printf("%-16s %s\n", "expires", b);

@@ -1,4 +1,5 @@
-/* kosmoctl user add, set, disable, enable, expire, delete: one person, one transaction, one audit row. */
+/* kosmoctl user add, set, disable, enable, expire, expire-password, delete: one person, one transaction, one audit row.
+ */
 #include "config.h"
 
 #include "common/clock.h"
@@ -346,6 +347,28 @@ enum ctl_exit user_change_expire(struct ctl *c, const struct args *a)
 		text_date_iso(d, x.text);
 	}
 	return user_change(c, a->word[0], "user.expire", user_expire_fn, &x);
+}
+
+static enum err user_expire_password_fn(struct ctl *c, struct person *p, const void *arg, char *what)
+{
+	bool expired = *(const bool *)arg;
+	(void)c;
+	if (expired && !p->password[0]) {
+		(void)snprintf(what, 64, "there is no password of their own");
+		return ERR_INVALID;
+	}
+	if (p->password_expired == expired)
+		return ERR_NONE;
+	p->password_expired = expired;
+	(void)snprintf(what, 64, "the password %s", expired ? "must be changed at the next login" : "may stay");
+	return ERR_NONE;
+}
+
+enum ctl_exit user_change_expire_password(struct ctl *c, const struct args *a)
+{
+	const bool expired = !a->value[OPT_UNDO];
+	return user_change(c, a->word[0], expired ? "user.expire-password" : "user.keep-password",
+			   user_expire_password_fn, &expired);
 }
 
 /* ---- delete ---- */

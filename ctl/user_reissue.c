@@ -192,7 +192,7 @@ static enum err reissue_one(struct reissue *x, const struct person *with)
 		p.initial_used = false;
 		p.initial_from = with->initial_from;
 		memcpy(p.initial, with->initial, sizeof p.initial);
-		secret_wipe(p.password, sizeof p.password);
+		person_set_password(&p, "", 0);
 		e = store_person_save(x->c->st, &p);
 		if (!e)
 			e = reissue_end(x->c->st, &p.id);

@@ -138,10 +138,10 @@ enum err why_person(struct ctl *c, const struct person *p, int64_t now, struct w
 	bool found = why_account(c, p, now, &w);
 	enum err e = found ? ERR_NONE : why_counters(c, p, now, &w, &found);
 	if (!e && !found)
-		e = require_facts(c->st, c->conf, p, &f);
-	if (!e && !found)
+		e = require_facts(c->st, c->conf, p, now, &f);
+	if (!e && !found && !f.password_due)
 		found = why_unfinished(p, &f, &w);
-	if (!e && !found && p->password_expired)
+	if (!e && !found && f.password_due)
 		found = why_say(&w, "password_expired",
 				"can log in, and must then choose a new password: this one has expired");
 	if (!e && !found)

@@ -150,8 +150,9 @@ void flow_confirm(struct call *c);
 enum err guard_send(struct call *c, const struct person *p);
 /* [tx] The TOTP key that waits for its first right code is there. */
 enum err app_prepare(struct call *c, const struct person *p);
-/* A new password from fields new and again: puts errors, true if it may be set. nfkc: its canonical text. */
-bool password_acceptable(struct call *c, const struct person *p, struct buf *nfkc);
+/* A new password from fields new and again: puts errors, true if it may be set. current: the present one in NFKC, NULL
+ * if there is none. nfkc: its canonical text. */
+bool password_acceptable(struct call *c, const struct person *p, const char *current, struct buf *nfkc);
 /* What is true about a mail, in a sentence. */
 void mail_words(struct call *c, const struct id *mail, struct buf *ret);
 

@@ -171,7 +171,7 @@ static enum verdict account_verdict(struct keeper *k, struct store *st, struct a
 			v = VERDICT_DISABLED;
 		else if (p.expires && now >= p.expires)
 			v = VERDICT_EXPIRED;
-		else if (!require_facts(st, k->conf, &p, &f))
+		else if (!require_facts(st, k->conf, &p, now, &f))
 			v = require_first(&f, DOOR_PAM) ? VERDICT_UNFINISHED : VERDICT_ALLOW;
 	}
 	person_wipe(&p);

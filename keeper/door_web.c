@@ -233,7 +233,8 @@ static void finish(struct call *c)
 	}
 	if (n)
 		view_put(c, "notice", n);
-	if (c->in && c->action && c->action->step && c->unmet && c->unmet->id == c->action->step) {
+	if (c->in && c->action && c->action->step && c->unmet && c->unmet->id == c->action->step &&
+	    !(c->facts.password_due && c->action->step == REQ_PASSWORD)) {
 		int step, steps;
 		require_place(&c->facts, c->action->step, &step, &steps);
 		if (step) {

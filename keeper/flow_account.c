@@ -1,9 +1,10 @@
-/* The account page and the change of password. */
+/* The account page and the change of password, also of one that has expired. */
 #include "config.h"
 
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/call.h"
+#include "keeper/new_password.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -57,22 +58,18 @@ static enum err password_change(struct call *c, struct person *p, void *arg)
 	e = store_person_by_id(c->st, &c->person.id, p); /* the settling may have written */
 	if (e)
 		return e;
-	memcpy(p->password, ch->hash, sizeof p->password);
-	e = store_person_save(c->st, p);
-	if (!e)
-		e = store_session_end_all(c->st, &p->id, c->session.digest);
-	if (!e)
-		e = session_start(c, &p->id, SESSION_FULL, false);
-	if (!e)
-		e = call_notice(c, p, MAIL_PASSWORD_CHANGED, NULL);
-	return e ? e : call_audit(c, "password.changed", "");
+	const struct audit by = {.time = c->now, .door = "web", .address = c->address, .detail = ""};
+	e = new_password_change(c->k, c->st, p, ch->hash, c->session.digest, &by, c->lang, &c->mailed);
+	return e ? e : session_start(c, &p->id, SESSION_FULL, false);
 }
 
 static void password_page(struct call *c)
 {
 	view_put(c, "login", c->person.login);
 	view_num(c, "min", c->k->conf->password_min);
-	view_page(c, "password");
+	if (c->facts.password_due)
+		view_put(c, "expired", "1");
+	view_page(c, c->facts.password_due ? "own-password" : "password");
 }
 
 static enum err change(struct call *c, struct change *ch, const char *current, const char *nfkc, char *hash)
@@ -104,10 +101,8 @@ void flow_password(struct call *c)
 	}
 	if (!current[0])
 		view_error(c, "current", T(c, N_("Please type the password that you have now.")));
-	if (password_acceptable(c, &c->person, &nfkc) && !text_nfkc(current, strlen(current), &old) && buf_str(&old) &&
-	    !strcmp(buf_str(&old), buf_str(&nfkc)))
-		view_error(c, "new", T(c, N_("This is the password that you have now. Please choose a new one.")));
-	if (c->errors) {
+	const char *present = !text_nfkc(current, strlen(current), &old) ? buf_str(&old) : NULL;
+	if (!password_acceptable(c, &c->person, present, &nfkc) || c->errors) {
 		password_page(c);
 		return;
 	}

@@ -45,7 +45,7 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 		return e;
 	e = store_person_by_id(c->st, &l->attempt.person, &p);
 	if (!e)
-		e = require_facts(c->st, c->k->conf, &p, &f);
+		e = require_facts(c->st, c->k->conf, &p, c->now, &f);
 	if (!e && strcmp(p.locale, c->lang)) {
 		snprintf(p.locale, sizeof p.locale, "%s", c->lang);
 		e = store_person_save(c->st, &p);

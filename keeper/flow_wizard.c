@@ -5,6 +5,7 @@
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/call.h"
+#include "keeper/new_password.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -473,58 +474,7 @@ void flow_method(struct call *c)
 
 /* ---- own password ---- */
 
-static const char *password_words(struct call *c, enum password_verdict v, struct buf *b)
-{
-	char least[24];
-	snprintf(least, sizeof least, "%lld", (long long)c->k->conf->password_min);
-	const struct fill values[] = {{"least", least}, {NULL, NULL}};
-	switch (v) {
-	case PASSWORD_FINE:
-		return NULL;
-	case PASSWORD_SHORT:
-		fill(b, T(c, N_("The password must have {least} characters or more.")), values);
-		return buf_str(b);
-	case PASSWORD_LONG:
-		return T(c, N_("The password must have 128 characters or fewer."));
-	case PASSWORD_BYTES:
-		return T(c, N_("The password holds a character that cannot be used. Please leave it out."));
-	case PASSWORD_COMMON:
-		return T(
-		    c,
-		    N_("This password is easy to guess. Please choose another one, for example three words that do not "
-		       "belong together."));
-	case PASSWORD_PERSONAL:
-		return T(c, N_("The password holds your name, user ID, e-mail address or birth date. Please choose "
-			       "another one."));
-	case PASSWORD_SAME:
-		break;
-	}
-	return T(c, N_("This is the password that you have now. Please choose a new one."));
-}
-
-static enum password_verdict quality(struct call *c, const struct person *p, const char *nfkc)
-{
-	char iso[11] = "", digits[16] = "", local[EMAIL_MAX + 1];
-	snprintf(local, sizeof local, "%.*s", (int)strcspn(p->email, "@"), p->email);
-	if (p->birth.year) {
-		text_date_iso(p->birth, iso);
-		snprintf(digits, sizeof digits, "%04d%02d%02d", p->birth.year, p->birth.month, p->birth.day);
-	}
-	const char *personal[8];
-	size_t n = 0;
-	const char *const all[] = {p->login, p->name, p->email, local, iso, digits};
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (all[i][0])
-			personal[n++] = all[i];
-	personal[n] = NULL;
-	enum password_verdict v = password_quality(nfkc, (size_t)c->k->conf->password_min, personal);
-	secret_wipe(local, sizeof local);
-	return v != PASSWORD_FINE				      ? v
-	       : attempt_initial_matches(c->k, p, nfkc, strlen(nfkc)) ? PASSWORD_SAME
-								      : PASSWORD_FINE;
-}
-
-bool password_acceptable(struct call *c, const struct person *p, struct buf *nfkc)
+bool password_acceptable(struct call *c, const struct person *p, const char *current, struct buf *nfkc)
 {
 	const char *new_one = call_field(c, "new"), *again = call_field(c, "again");
 	AUTO_BUF words = BUF_INIT;
@@ -532,9 +482,8 @@ bool password_acceptable(struct call *c, const struct person *p, struct buf *nfk
 		view_error(c, "new", T(c, N_("Please type a new password.")));
 		return false;
 	}
-	enum password_verdict v =
-	    text_nfkc(new_one, strlen(new_one), nfkc) || !buf_str(nfkc) ? PASSWORD_BYTES : quality(c, p, buf_str(nfkc));
-	const char *bad = password_words(c, v, &words);
+	enum password_verdict v = new_password_check(c->k, p, new_one, current, nfkc);
+	const char *bad = new_password_words(c->k, c->lang, v, &words);
 	if (bad)
 		view_error(c, "new", bad);
 	else if (!again[0])
@@ -546,7 +495,11 @@ bool password_acceptable(struct call *c, const struct person *p, struct buf *nfk
 
 static enum err password_store(struct call *c, struct person *p, void *arg)
 {
-	memcpy(p->password, arg, sizeof p->password);
+	if (p->password[0]) { /* set meanwhile: what is there is changed only by who knows it */
+		view_redirect(c, "/");
+		return ERR_DENIED;
+	}
+	person_set_password(p, arg, c->now);
 	p->has_initial = false;
 	secret_wipe(p->initial, sizeof p->initial);
 	enum err e = store_person_save(c->st, p);
@@ -563,7 +516,11 @@ void flow_own_password(struct call *c)
 {
 	AUTO_BUF nfkc = BUF_INIT;
 	char hash[PASSWORD_HASH_MAX] = "";
-	if (c->post && password_acceptable(c, &c->person, &nfkc)) {
+	if (c->facts.password_due) { /* no step of the wizard then, but a change */
+		flow_password(c);
+		return;
+	}
+	if (c->post && password_acceptable(c, &c->person, NULL, &nfkc)) {
 		enum err e = gate_password_hash(&c->k->web_gate, buf_str(&nfkc), hash);
 		if (!e)
 			e = call_transact(c, password_store, hash);

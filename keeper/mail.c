@@ -175,12 +175,18 @@ void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME])
 		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
 }
 
+static const char *language_of(const struct keeper *k, const struct person *p)
+{
+	return p->locale[0] ? p->locale : k->conf->language;
+}
+
 enum err mail_notice(struct keeper *k, struct store *st, const struct person *p, const char *lang, enum mail_text text,
 		     const char *name, const char *left, int64_t now, bool *ret_queued)
 {
 	char when[MAIL_TIME];
 	if (!p->email_verified)
 		return ERR_NONE;
+	lang = lang ? lang : language_of(k, p);
 	mail_time(lang, now, when);
 	const struct fill values[] = {
 	    {"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
@@ -188,11 +194,6 @@ enum err mail_notice(struct keeper *k, struct store *st, const struct person *p,
 	if (!e)
 		*ret_queued = true;
 	return e;
-}
-
-static const char *language_of(const struct keeper *k, const struct person *p)
-{
-	return p->locale[0] ? p->locale : k->conf->language;
 }
 
 enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id *person, const char *lang, int64_t now)
@@ -210,7 +211,7 @@ enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id 
 		e = store_recovery_left(st, person, &left);
 	snprintf(n, sizeof n, "%zu", left);
 	if (!e)
-		e = mail_notice(k, st, &p, lang ? lang : language_of(k, &p), MAIL_RECOVERY_USED, NULL, n, now, &queued);
+		e = mail_notice(k, st, &p, lang, MAIL_RECOVERY_USED, NULL, n, now, &queued);
 	if (!e)
 		e = store_commit(st);
 	if (e)

@@ -19,7 +19,7 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
 		    enum mail_text text, const struct fill *values, int64_t now, int64_t life, struct id *ret_id);
 
 /* [tx] Tells the owner of a change, if an address of theirs is verified (*ret_queued; else nothing is done). name and
- * left may be NULL. */
+ * left may be NULL. lang NULL: the person's, or the site's. */
 enum err mail_notice(struct keeper *k, struct store *st, const struct person *p, const char *lang, enum mail_text text,
 		     const char *name, const char *left, int64_t now, bool *ret_queued);
 /* A recovery code was used for a login that stands: a transaction of its own. lang NULL: the person's, or the site's.

@@ -17,6 +17,14 @@ bool policy_names(const char *list, const char *service)
 	return false;
 }
 
+/* Of a password whose age is not known it is known that it is no older than its owner's row. */
+bool policy_password_due(const struct conf *c, const struct person *p, int64_t now)
+{
+	int64_t since = p->password_set ? p->password_set : p->created;
+	return p->password[0] &&
+	       (p->password_expired || (c->password_max_days && now - since >= c->password_max_days * 86400));
+}
+
 static enum err set_password(struct policy_pam *p, const char *value)
 {
 	static const struct {

@@ -5,6 +5,7 @@
 #include "common/conf.h"
 #include "common/err.h"
 #include "common/wire.h"
+#include "keeper/store/store.h"
 
 /* What the terminal door does about the password. */
 enum policy_password {
@@ -20,6 +21,8 @@ struct policy_pam {
 /* Reads opt.0, opt.1, ... of a begin message. ERR_INVALID with a sentence for any option that is unknown, repeated or
  * bad. */
 enum err policy_pam_options(const struct wire_msg *m, struct policy_pam *ret, struct errmsg *why);
+/* Must this person's own password be changed: the admin said so, or it is older than password.max_days? */
+bool policy_password_due(const struct conf *c, const struct person *p, int64_t now);
 /* Is service one of the words of list (separated by spaces)? */
 bool policy_names(const char *list, const char *service);
 

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "keeper/policy.h"
 #include "keeper/require.h"
 
 #define BOTH_ROLES (1u << ROLE_MEMBER | 1u << ROLE_STAFF)
@@ -32,7 +33,7 @@ static bool method_met(const struct facts *f)
 
 static bool password_met(const struct facts *f)
 {
-	return f->person->password[0] != '\0';
+	return f->person->password[0] != '\0' && !f->password_due;
 }
 
 const struct requirement requirements[] = {
@@ -72,13 +73,14 @@ void require_place(const struct facts *f, enum requirement_id id, int *ret_step,
 	*ret_steps = steps;
 }
 
-enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, struct facts *ret)
+enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, int64_t now,
+		       struct facts *ret)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0;
 	enum err e = factor_confirmed(st, &p->id, au, &n);
 	authenticator_wipe(au, n);
 	if (!e)
-		*ret = (struct facts){conf, p, n};
+		*ret = (struct facts){conf, p, n, n > 0 && policy_password_due(conf, p, now)};
 	return e;
 }

@@ -12,6 +12,8 @@ struct facts {
 	const struct conf *conf;
 	const struct person *person;
 	size_t confirmed; /* authenticators that count */
+	bool
+	    password_due; /* the own password must be changed (policy_password_due): asked of nobody who is enrolling */
 };
 
 struct requirement {
@@ -31,6 +33,7 @@ bool require_binds(const struct requirement *r, const struct person *p, enum doo
 void require_place(const struct facts *f, enum requirement_id id, int *ret_step, int *ret_steps);
 
 /* Loads what the table asks about. */
-enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, struct facts *ret);
+enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, int64_t now,
+		       struct facts *ret);
 
 #endif

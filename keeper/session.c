@@ -68,7 +68,7 @@ static enum err read_session(struct call *c)
 	if (!e)
 		e = store_person_by_id(c->st, &c->session.person, &c->person);
 	if (!e && attempt_usable(&c->person, DOOR_WEB, c->now)) {
-		e = require_facts(c->st, c->k->conf, &c->person, &c->facts);
+		e = require_facts(c->st, c->k->conf, &c->person, c->now, &c->facts);
 		if (e)
 			return e;
 		c->unmet = require_first(&c->facts, DOOR_WEB);

@@ -39,6 +39,16 @@ void person_wipe(struct person *p)
 	secret_wipe(p, sizeof(*p));
 }
 
+void person_set_password(struct person *p, const char *hash, int64_t now)
+{
+	size_t n = strnlen(hash, sizeof(p->password) - 1);
+
+	secret_wipe(p->password, sizeof(p->password));
+	memcpy(p->password, hash, n);
+	p->password_set = n > 0 ? now : 0;
+	p->password_expired = false;
+}
+
 /* ---- the MAC ---- */
 
 static void mac_value(struct buf *b, const struct db_value *v)

@@ -68,12 +68,15 @@ struct person {
 	bool birth_confirmed;
 	int64_t terms;		 /* the version accepted, 0 none */
 	enum factor_kind method; /* chosen in the wizard */
-	int64_t password_set;	 /* when the own password was; 0: not known (made before schema 2, or imported) */
+	int64_t password_set;	 /* when the own password was chosen or imported; 0: none, or set before schema 2 */
 	bool password_expired;	 /* the admin wants another one at the next login */
 	int64_t created, last_login;
 	struct id batch; /* of the import that brought it; zero: none */
 };
 void person_wipe(struct person *p);
+/* Another password of their own, "" for none, set now: whatever stood against the old one is over. hash is shorter than
+ * PASSWORD_HASH_MAX. The same password hashed anew is no other one. */
+void person_set_password(struct person *p, const char *hash, int64_t now);
 
 /* Published people only. The MAC over row and authenticators is verified: ERR_CORRUPT if it does not fit. */
 enum err store_person_by_login(struct store *st, const char *login, struct person *ret);

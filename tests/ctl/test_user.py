@@ -97,6 +97,23 @@ def test_expire_refuses(h):
     assert h("user", "expire", "nobody-here", "never").exit == INPUT
 
 
+def test_expire_password(h):
+    said = h("user", "expire-password", "hanako")
+    assert said.exit == INPUT and "no password of their own" in said.err and not h.show("hanako")["password_due"]
+    own = h("user", "add", "taro", "--birth-date", "1980-01-01", "--password-stdin", stdin=b"mikan to densha 27\n")
+    assert own.exit == OK and h.show("taro")["password_set"] and not h.show("hanako")["password_set"]
+    for options, due, says in [((), True, "must be changed"), ((), True, "nothing to change"), (("--undo",), False, "may stay"),
+                               (("--undo",), False, "nothing to change")]:
+        said = h("user", "expire-password", *options, "taro")
+        assert said.exit == OK and says in said.out and h.show("taro")["password_due"] == due
+    events = [a["event"] for a in h("audit", "--json").json()]
+    assert events[:2] == ["user.keep-password", "user.expire-password"]
+    h("user", "expire-password", "taro")
+    h("user", "reissue", "--replace-own", "--passwords", h.work / "new.csv", "taro")
+    assert not h.show("taro")["password_set"] and not h.show("taro")["password_due"], "a new letter is no expired password"
+    assert h("user", "expire-password", "nobody-here").exit == INPUT and h("user", "expire-password").exit == USAGE
+
+
 def test_delete(h):
     said = h("user", "delete", "hanako")
     assert said.exit == USAGE and "--yes" in said.err and h.logins() == ["hanako"]

@@ -439,7 +439,7 @@ static void requirements_lead_in_order(void **state)
 {
 	struct world *w = *state;
 	struct person p = {.role = ROLE_MEMBER, .birth = {1950, 4, 1}};
-	struct facts f = {&w->conf, &p, 0};
+	struct facts f = {&w->conf, &p, 0, false};
 	int step, steps;
 	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_BIRTH);
 	p.birth_confirmed = true;
@@ -461,6 +461,73 @@ static void requirements_lead_in_order(void **state)
 	require_place(&f, REQ_EMAIL, &step, &steps);
 	assert_int_equal(step, 3);
 	assert_int_equal(steps, 6);
+}
+
+static void a_password_that_is_due_is_asked_of_the_enrolled_only(void **state)
+{
+	struct world *w = *state;
+	struct person p;
+	struct facts f;
+	assert_int_equal(store_person_by_id(w->st, &w->p.id, &p), ERR_NONE);
+	p.role = ROLE_MEMBER;
+	p.birth_confirmed = p.email_verified = true;
+	p.terms = 1;
+	p.method = FACTOR_TOTP;
+	assert_int_equal(require_facts(w->st, &w->conf, &p, NOW, &f), ERR_NONE);
+	assert_null(require_first(&f, DOOR_WEB));
+	p.password_expired = true;
+	assert_int_equal(require_facts(w->st, &w->conf, &p, NOW, &f), ERR_NONE);
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_PASSWORD);
+	p.role = ROLE_STAFF; /* the terminal has the account phase for it */
+	assert_null(require_first(&f, DOOR_PAM));
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_authenticator_remove(w->st, &p.id, &w->a.id));
+	assert_int_equal(require_facts(w->st, &w->conf, &p, NOW, &f), ERR_NONE);
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_AUTHENTICATOR); /* in the wizard */
+}
+
+static void a_password_is_due_by_word_or_by_age(void **state)
+{
+	struct world *w = *state;
+	struct person p = {.created = NOW};
+	w->conf.password_max_days = 10;
+	assert_false(policy_password_due(&w->conf, &p, NOW + 20 * 86400)); /* there is none */
+	person_set_password(&p, w->hash, NOW + 86400);
+	assert_string_equal(p.password, w->hash);
+	assert_false(policy_password_due(&w->conf, &p, NOW));
+	assert_false(policy_password_due(&w->conf, &p, NOW + 11 * 86400 - 1));
+	assert_true(policy_password_due(&w->conf, &p, NOW + 11 * 86400));
+	p.password_set = 0; /* not known: no older than the person */
+	assert_true(policy_password_due(&w->conf, &p, NOW + 10 * 86400));
+	w->conf.password_max_days = 0;
+	assert_false(policy_password_due(&w->conf, &p, NOW + 5000 * 86400));
+	p.password_expired = true;
+	assert_true(policy_password_due(&w->conf, &p, NOW));
+	person_set_password(&p, w->hash, NOW);
+	assert_false(policy_password_due(&w->conf, &p, NOW));
+	assert_int_equal(p.password_set, NOW);
+	p.password_expired = true;
+	person_set_password(&p, "", NOW);
+	assert_true(!p.password[0] && !p.password_set && !p.password_expired);
+}
+
+/* The same password in another hash: its age and the admin's word stay. */
+static void an_upgraded_hash_is_no_new_password(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	person_set_password(
+	    &w->p, "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/",
+	    NOW - 5);
+	w->p.password_expired = true;
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_person_save(w->st, &w->p));
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "password", NOW));
+	assert_int_equal(store_person_by_id(w->st, &w->p.id, &w->p), ERR_NONE);
+	assert_memory_equal(w->p.password, "$y$", 3);
+	assert_int_equal(w->p.password_set, NOW - 5);
+	assert_true(w->p.password_expired);
 }
 
 static enum err options(const char *const *list, struct policy_pam *ret, struct errmsg *m)
@@ -524,6 +591,9 @@ int main(void)
 	    T(the_initial_password_opens_the_browser_only),
 	    T(what_follows_failing_means_not_in_and_code_kept),
 	    T(requirements_lead_in_order),
+	    T(a_password_that_is_due_is_asked_of_the_enrolled_only),
+	    T(a_password_is_due_by_word_or_by_age),
+	    T(an_upgraded_hash_is_no_new_password),
 	    cmocka_unit_test(options_are_known_or_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
