@@ -12,7 +12,8 @@ static const struct {
     {VERDICT_THROTTLED, "throttled"},	  {VERDICT_LOCKED, "locked"},
     {VERDICT_UNAVAILABLE, "unavailable"}, {VERDICT_DISABLED, "disabled"},
     {VERDICT_EXPIRED, "expired"},	  {VERDICT_UNFINISHED, "unfinished"},
-    {VERDICT_IGNORE, "ignore"},		  {VERDICT_ALLOW, "allow"},
+    {VERDICT_IGNORE, "ignore"},		  {VERDICT_CHANGE, "change"},
+    {VERDICT_UNCHANGED, "unchanged"},	  {VERDICT_ALLOW, "allow"},
 };
 
 const char *verdict_name(enum verdict v)

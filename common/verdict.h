@@ -12,6 +12,8 @@ enum verdict {
 	VERDICT_EXPIRED = 6,	 /* account phase only */
 	VERDICT_UNFINISHED = 7,	 /* account phase only: enrolment not done */
 	VERDICT_IGNORE = 8,	 /* not ours: PAM_IGNORE where design.md allows it */
+	VERDICT_CHANGE = 9,	 /* account phase only: the password must be changed first */
+	VERDICT_UNCHANGED = 10,	 /* password phase only: no new password that would do was typed */
 	VERDICT_ALLOW = 0x5a
 };
 

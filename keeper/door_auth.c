@@ -3,11 +3,9 @@
 #include "common/clock.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "keeper/attempt.h"
+#include "keeper/dialogue.h"
 #include "keeper/door_auth.h"
 #include "keeper/mail.h"
-#include "keeper/policy.h"
-#include "keeper/require.h"
 #include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,52 +15,14 @@
 
 #define ANSWER_MAX 512 /* PAM_MAX_RESP_SIZE */
 
-enum waiting { WAITING_BEGIN, WAITING_PASSWORD, WAITING_CODE, WAITING_NOTHING };
-
-struct dialogue {
-	enum waiting waiting;
-	bool account; /* phase account: no questions */
-	struct policy_pam policy;
-	struct attempt attempt;
-	char service[64];
-};
-
 static void dialogue_free(void *p)
 {
 	struct dialogue *d = p;
 	attempt_clear(&d->attempt);
+	buf_free(&d->change.current);
+	buf_free(&d->change.fresh);
 	secret_wipe(d, sizeof *d);
 	free(d);
-}
-
-static void send_ask(const struct keeper *k, struct request *r, const char *msgid)
-{
-	AUTO_BUF b = BUF_INIT;
-	wire_begin(&b, r->msg.id, "ask");
-	wire_puts(&b, "text", i18n(k->conf->pam_language, msgid));
-	wire_puts(&b, "echo", "0");
-	bool bad = wire_end(&b) != ERR_NONE;
-	server_reply(r, &b, bad); /* what cannot be asked is refused: the closed connection says so */
-}
-
-static void send_verdict(struct request *r, enum verdict v)
-{
-	AUTO_BUF b = BUF_INIT;
-	wire_begin(&b, r->msg.id, "verdict");
-	wire_puts(&b, "verdict", verdict_name(v));
-	if (wire_end(&b))
-		buf_wipe(&b);
-	server_reply(r, &b, true);
-}
-
-/* The one line of a decision. Unknown names are never in it: people type passwords there. */
-static void log_decision(const struct dialogue *d, enum verdict v, const char *how)
-{
-	const struct attempt *a = &d->attempt;
-	syslog(LOG_AUTHPRIV | (v == VERDICT_ALLOW ? LOG_INFO : LOG_NOTICE),
-	       "%s service=%s user=%s rhost=%s verdict=%s%s%s", d->account ? "account" : "auth", d->service,
-	       a->found ? a->login : "(unknown)", a->origin.shown[0] ? a->origin.shown : "-", verdict_name(v),
-	       how[0] ? " by " : "", how);
 }
 
 /* Words of outside bytes for our log and audit: printable ASCII, the rest as '?'. */
@@ -82,6 +42,23 @@ static bool same_conf(const struct keeper *k, const char *path)
 	bool same = !strcmp(real ? real : path, k->conf->file);
 	free(real);
 	return same;
+}
+
+static bool phase_from(const char *name, enum dialogue_phase *ret)
+{
+	static const struct {
+		const char *name;
+		enum dialogue_phase phase;
+	} phases[] = {{"auth", DIALOGUE_AUTH},
+		      {"account", DIALOGUE_ACCOUNT},
+		      {"password.check", DIALOGUE_CHECK},
+		      {"password", DIALOGUE_CHANGE}};
+	for (size_t i = 0; name && i < sizeof phases / sizeof *phases; i++)
+		if (!strcmp(phases[i].name, name)) {
+			*ret = phases[i].phase;
+			return true;
+		}
+	return false;
 }
 
 /* The public key that sshd verified, "ssh-ed25519 AAAA..." up to the line's end; NULL: none. */
@@ -124,7 +101,7 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	const struct peer *peer = server_peer(r);
 	const char *phase = wire_str(m, "phase"), *service = wire_str(m, "service"), *user = wire_str(m, "user");
 	const char *rhost = wire_str(m, "rhost"), *conf = wire_str(m, "conf");
-	if (!phase || (strcmp(phase, "auth") && strcmp(phase, "account")) || !service || !user)
+	if (!phase_from(phase, &d->phase) || !service || !user)
 		return err_set(why, ERR_INVALID,
 			       "a message without phase, service or user: module and keeper differ in version?");
 	if (wire_get(m, "conf") && (!conf || !same_conf(k, conf)))
@@ -134,6 +111,10 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	enum err e = policy_pam_options(m, &d->policy, why);
 	if (e)
 		return e;
+	if (d->phase >= DIALOGUE_CHECK && d->policy.password != POLICY_ASK)
+		return err_set(why, ERR_INVALID,
+			       "password= has no meaning on a password line, where the present one is always asked: "
+			       "remove it");
 	if (!peer->trusted && !peer_owns_login(peer, user))
 		return err_set(why, ERR_DENIED, "uid %lu asked for an account that is not its own",
 			       (unsigned long)peer->uid);
@@ -141,7 +122,7 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	struct origin origin;
 	clean(d->service, sizeof d->service, service);
 	snprintf(place, sizeof place, "pam:%s", d->service);
-	d->account = !strcmp(phase, "account");
+	d->change.only_expired = wire_get(m, "expired") != NULL;
 	e = begin_origin(k, r, d, rhost, &origin);
 	if (e)
 		return err_set(why, e, "%s", err_text(e));
@@ -149,87 +130,81 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	return ERR_NONE;
 }
 
-/* ALLOW: nothing stands against this account. IGNORE: not ours (members are nobody here). */
-static enum verdict account_verdict(struct keeper *k, struct store *st, struct attempt *a, int64_t now)
-{
-	struct person p;
-	struct facts f;
-	if (!text_login_staff(a->login))
-		return VERDICT_IGNORE;
-	enum err e = store_person_by_login(st, a->login, &p);
-	if (e)
-		return e == ERR_NOTFOUND	      ? VERDICT_IGNORE
-		       : e == ERR_BUSY || e == ERR_IO ? VERDICT_UNAVAILABLE
-						      : VERDICT_INTERNAL;
-	enum verdict v = VERDICT_INTERNAL;
-	if (p.role != ROLE_STAFF) {
-		v = VERDICT_IGNORE;
-	} else {
-		a->found = true;
-		a->person = p.id;
-		if (p.disabled)
-			v = VERDICT_DISABLED;
-		else if (p.expires && now >= p.expires)
-			v = VERDICT_EXPIRED;
-		else if (!require_facts(st, k->conf, &p, now, &f))
-			v = require_first(&f, DOOR_PAM) ? VERDICT_UNFINISHED : VERDICT_ALLOW;
-	}
-	person_wipe(&p);
-	return v;
-}
-
-static enum verdict password_answer(struct keeper *k, struct store *st, struct dialogue *d, const struct wire_field *f,
-				    int64_t now)
-{
-	struct attempt *a = &d->attempt;
-	enum err e = attempt_password(k, st, &k->auth_gate, a, (const char *)f->data, f->len, now);
-	if (!e)
-		e = store_begin(st);
-	if (!e) {
-		e = attempt_password_settle(k, st, a, now);
-		if (!e)
-			e = store_commit(st);
-		if (e)
-			store_rollback(st);
-	}
-	if (e)
-		a->password_right = false;
-	return !e ? VERDICT_ALLOW : e == ERR_BUSY || e == ERR_IO ? VERDICT_UNAVAILABLE : VERDICT_INTERNAL;
-}
+struct logged_in {
+	const struct keeper *k;
+	const struct dialogue *d;
+	int64_t now;
+	struct ticket ticket;
+};
 
 static enum err logged_in(struct store *st, const struct person *p, void *arg)
 {
-	const int64_t *now = arg;
-	return store_person_seen(st, &p->id, *now);
+	struct logged_in *l = arg;
+	enum err e = store_person_seen(st, &p->id, l->now);
+	return e ? e
+		 : ticket_make(l->k->seal, p, l->d->service, l->d->policy.password != POLICY_SKIP, l->now, &l->ticket);
+}
+
+static void on_password(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+{
+	enum verdict v = dialogue_password(k, st, d, wire_get(&r->msg, "text"), now);
+	if (v == VERDICT_ALLOW) {
+		d->waiting = WAITING_CODE;
+		dialogue_ask(k, r, NULL, N_("Code: "));
+	} else {
+		d->waiting = WAITING_NOTHING;
+		dialogue_log(d, v, "");
+		dialogue_end(r, NULL, v, NULL);
+	}
+}
+
+static void on_code(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+{
+	const struct wire_field *f = wire_get(&r->msg, "text");
+	const struct factor *how = NULL;
+	struct logged_in l = {.k = k, .d = d, .now = now};
+	enum verdict v = attempt_factor(k, st, &d->attempt, (const char *)f->data, f->len, l.now, &how, logged_in, &l);
+	d->waiting = WAITING_NOTHING;
+	dialogue_log(d, v, how ? how->name : "");
+	if (v == VERDICT_ALLOW && how && how->kind == FACTOR_RECOVERY)
+		(void)mail_recovery_used(k, st, &d->attempt.person, NULL, l.now); /* the login stands also without */
+	/* waits and locks are nobody's business before the verdict */
+	dialogue_end(r, NULL, v == VERDICT_THROTTLED || v == VERDICT_LOCKED ? VERDICT_DENY : v,
+		     v == VERDICT_ALLOW ? &l.ticket : NULL);
 }
 
 static void on_answer(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
 {
 	const struct wire_field *f = wire_get(&r->msg, "text");
-	if (!f || f->len > ANSWER_MAX || !text_utf8_valid(f->data, f->len)) {
-		log_decision(d, VERDICT_DENY, "a reply that is no text");
-		send_verdict(r, VERDICT_DENY);
-		return;
+	if (!f || f->len > ANSWER_MAX || !text_utf8_valid(f->data, f->len) || !wire_str(&r->msg, "text")) {
+		d->waiting = WAITING_NOTHING;
+		dialogue_log(d, VERDICT_DENY, "a reply that is no text");
+		dialogue_end(r, NULL, VERDICT_DENY, NULL);
+	} else if (d->phase == DIALOGUE_CHANGE) {
+		door_change_answer(k, st, r, d, wire_str(&r->msg, "text"), now);
+	} else if (d->waiting == WAITING_PASSWORD) {
+		on_password(k, st, r, d, now);
+	} else {
+		on_code(k, st, r, d, now);
 	}
-	if (d->waiting == WAITING_PASSWORD) {
-		enum verdict v = password_answer(k, st, d, f, now);
-		if (v != VERDICT_ALLOW) {
-			log_decision(d, v, "");
-			send_verdict(r, v);
-			return;
-		}
-		d->waiting = WAITING_CODE;
-		send_ask(k, r, N_("Code: "));
-		return;
-	}
-	const struct factor *how = NULL;
-	enum verdict v = attempt_factor(k, st, &d->attempt, (const char *)f->data, f->len, now, &how, logged_in, &now);
+}
+
+/* A password that has expired is changed where it was just typed, in this very process: not in cron's or root's su, and
+ * not after a key. */
+static void on_account(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+{
+	struct person p;
+	bool asked = false;
+	memset(&p, 0, sizeof p);
+	enum verdict v = st && now > 0 ? dialogue_standing(k, st, &d->attempt, now, &p) : VERDICT_UNAVAILABLE;
+	if (v == VERDICT_ALLOW && d->policy.password != POLICY_SKIP && policy_password_due(k->conf, &p, now) &&
+	    ticket_good(k->seal, &p, d->service, wire_str(&r->msg, "ticket"), now, &asked) && asked)
+		v = VERDICT_CHANGE;
+	person_wipe(&p);
+	if (v != VERDICT_ALLOW && v != VERDICT_IGNORE)
+		dialogue_log(d, v, "");
 	d->waiting = WAITING_NOTHING;
-	log_decision(d, v, how ? how->name : "");
-	if (v == VERDICT_ALLOW && how && how->kind == FACTOR_RECOVERY)
-		(void)mail_recovery_used(k, st, &d->attempt.person, NULL, now); /* the login stands also without */
-	/* waits and locks are nobody's business before the verdict */
-	send_verdict(r, v == VERDICT_THROTTLED || v == VERDICT_LOCKED ? VERDICT_DENY : v);
+	dialogue_end(r, NULL, v, NULL);
 }
 
 static void on_begin(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
@@ -238,21 +213,18 @@ static void on_begin(struct keeper *k, struct store *st, struct request *r, stru
 	enum err e = begin_dialogue(k, r, d, &why);
 	if (e) {
 		syslog(LOG_AUTHPRIV | LOG_ERR, "pam_kosmo refused: %s", why.text);
-		send_verdict(r, VERDICT_INTERNAL);
-		return;
-	}
-	if (d->account) {
-		enum verdict v = st && now > 0 ? account_verdict(k, st, &d->attempt, now) : VERDICT_UNAVAILABLE;
-		if (v != VERDICT_ALLOW && v != VERDICT_IGNORE)
-			log_decision(d, v, "");
 		d->waiting = WAITING_NOTHING;
-		send_verdict(r, v);
-		return;
+		dialogue_end(r, NULL, VERDICT_INTERNAL, NULL);
+	} else if (d->phase == DIALOGUE_ACCOUNT) {
+		on_account(k, st, r, d, now);
+	} else if (d->phase != DIALOGUE_AUTH) {
+		door_change_begin(k, st, r, d, now);
+	} else {
+		bool skip = d->policy.password == POLICY_SKIP;
+		d->attempt.password_right = skip;
+		d->waiting = skip ? WAITING_CODE : WAITING_PASSWORD;
+		dialogue_ask(k, r, NULL, skip ? N_("Code: ") : N_("Password: "));
 	}
-	bool skip = d->policy.password == POLICY_SKIP;
-	d->attempt.password_right = skip;
-	d->waiting = skip ? WAITING_CODE : WAITING_PASSWORD;
-	send_ask(k, r, skip ? N_("Code: ") : N_("Password: "));
 }
 
 static struct dialogue *dialogue_of(struct request *r)
@@ -272,7 +244,10 @@ enum auth_work door_auth_work(struct request *r)
 		 * at */
 		return phase && !strcmp(phase, "auth") && server_peer(r)->trusted ? AUTH_NOW : AUTH_FAST;
 	}
-	return d && d->waiting == WAITING_PASSWORD ? AUTH_HASH : AUTH_FAST;
+	/* a new password is weighed and hashed */
+	return d && (d->waiting == WAITING_PASSWORD || d->waiting == WAITING_NEW || d->waiting == WAITING_AGAIN)
+		   ? AUTH_HASH
+		   : AUTH_FAST;
 }
 
 bool door_auth_known(struct keeper *k, struct store *st, struct request *r)
@@ -288,11 +263,11 @@ void door_auth_run(struct keeper *k, struct store *st, struct request *r)
 	bool begin = !strcmp(r->msg.kind, "begin");
 	if (!d || (!begin && strcmp(r->msg.kind, "answer")) || begin != (d->waiting == WAITING_BEGIN) ||
 	    d->waiting == WAITING_NOTHING)
-		send_verdict(r, VERDICT_INTERNAL);
+		dialogue_end(r, NULL, VERDICT_INTERNAL, NULL);
 	else if (begin)
 		on_begin(k, st, r, d, now);
 	else if (!st || now <= 0) /* by a clock that cannot be read nothing has begun or expired */
-		send_verdict(r, VERDICT_UNAVAILABLE);
+		dialogue_end(r, NULL, VERDICT_UNAVAILABLE, NULL);
 	else
 		on_answer(k, st, r, d, now);
 }
@@ -301,5 +276,5 @@ void door_auth_busy(struct keeper *k, struct request *r)
 {
 	(void)k;
 	syslog(LOG_AUTHPRIV | LOG_WARNING, "refused: too many logins at once");
-	send_verdict(r, VERDICT_UNAVAILABLE);
+	dialogue_end(r, NULL, VERDICT_UNAVAILABLE, NULL);
 }

@@ -53,6 +53,7 @@ enum seal_purpose {
 	SEAL_AUDIT,   /* the audit chain */
 	SEAL_COUNTER, /* buckets of the limits */
 	SEAL_DECOY,   /* stable made-up values for unknown names */
+	SEAL_TICKET,  /* a login's word for the next phases in its process */
 	SEAL_PURPOSES
 };
 struct seal_part {

@@ -11,6 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLIENT_TICKET	  "pam_kosmo_ticket"
+#define CLIENT_TICKET_MAX 128
+
+static const char *const client_phases[PHASE__MAX] = {
+    [PHASE_AUTH] = "auth",
+    [PHASE_ACCOUNT] = "account",
+    [PHASE_CHECK] = "password.check",
+    [PHASE_CHANGE] = "password",
+};
+
 #define CLIENT_ID 1 /* one request a connection; everything in it carries this id */
 
 struct client {
@@ -62,11 +72,40 @@ static void client_put_item(struct client *c, const char *name, int item)
 		wire_puts(&c->out, name, value);
 }
 
+/* The ticket lives in the handle's data: libpam frees it before it unloads us. */
+static void client_ticket_free(pam_handle_t *pamh, void *data, int status)
+{
+	(void)pamh, (void)status;
+	secret_free_str(data);
+}
+
+/* Without one the next phases ask more: no reason to refuse. */
+static void client_keep_ticket(const struct client *c)
+{
+	const char *text = wire_str(c->msg, "ticket");
+	size_t n = text != NULL ? strlen(text) : 0;
+	char *ticket = n > 0 && n <= CLIENT_TICKET_MAX ? malloc(n + 1) : NULL;
+	if (ticket == NULL)
+		return;
+	memcpy(ticket, text, n + 1);
+	if (pam_set_data(c->call->pamh, CLIENT_TICKET, ticket, client_ticket_free) != PAM_SUCCESS)
+		secret_free_str(ticket);
+}
+
+static void client_put_ticket(struct client *c)
+{
+	const void *ticket = NULL;
+	if (c->call->phase != PHASE_AUTH && pam_get_data(c->call->pamh, CLIENT_TICKET, &ticket) == PAM_SUCCESS)
+		wire_puts(&c->out, "ticket", ticket);
+}
+
 static enum err client_begin(struct client *c)
 {
 	const struct args *a = c->call->args;
 	wire_begin(&c->out, CLIENT_ID, "begin");
-	wire_puts(&c->out, "phase", c->call->phase == PHASE_AUTH ? "auth" : "account");
+	wire_puts(&c->out, "phase", client_phases[c->call->phase]);
+	wire_puts(&c->out, "expired", c->call->expired ? "1" : NULL);
+	client_put_ticket(c);
 	wire_puts(&c->out, "user", c->call->person);
 	client_put_item(c, "service", PAM_SERVICE);
 	client_put_item(c, "rhost", PAM_RHOST);
@@ -118,7 +157,10 @@ static enum client_next client_verdict(struct client *c)
 	const char *name = wire_str(c->msg, "verdict");
 	if (name == NULL)
 		return client_broken(c, ERR_INVALID);
-	return client_fail(c, verdict_from(name), NULL);
+	enum verdict v = verdict_from(name);
+	if (v == VERDICT_ALLOW && c->call->phase == PHASE_AUTH)
+		client_keep_ticket(c);
+	return client_fail(c, v, NULL);
 }
 
 static const struct {

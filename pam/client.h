@@ -1,7 +1,8 @@
-/* The dialogue with the keeper over auth.sock: one connection a PAM phase.
+/* The dialogue with the keeper over auth.sock: one connection a PAM phase (of chauthtok: a call).
  *
  *   begin ->   <- ask -> answer ...   <- tell ...   <- verdict
  *
+ * With the verdict of auth comes a ticket, which the next phases of the same handle send with their begin.
  * The keeper decides; here is only carried. Whatever goes wrong is VERDICT_INTERNAL or VERDICT_DENY. */
 #ifndef KOSMO_PAM_CLIENT_H
 #define KOSMO_PAM_CLIENT_H
@@ -18,7 +19,8 @@ struct client_call {
 	const struct args *args;
 	const char *person; /* whom the keeper is asked for: PAM_USER or, with person=caller, the caller */
 	enum phase phase;
-	bool silent; /* PAM_SILENT: what the keeper tells is not shown */
+	bool silent;  /* PAM_SILENT: what the keeper tells is not shown */
+	bool expired; /* PAM_CHANGE_EXPIRED_AUTHTOK: the password is to be changed only if it has expired */
 };
 
 /* *ret_why: NULL if the verdict is the keeper's, else a phrase for the log (static, never a secret). No descriptor is

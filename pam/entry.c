@@ -1,4 +1,4 @@
-/* The entry points. There is no pam_sm_chauthtok: a `password` line with this module fails in libpam itself. */
+/* The entry points. */
 #include "config.h"
 
 #include "pam/args.h"
@@ -40,7 +40,7 @@ static enum entry_whose entry_person(pam_handle_t *pamh, const struct args *a, c
  * of a daemon is root's, and person=caller put there by mistake would wave everybody through. */
 static int entry_exempt(enum phase phase, const struct args *a)
 {
-	if (phase == PHASE_ACCOUNT)
+	if (phase != PHASE_AUTH)
 		return PAM_IGNORE;
 	return a->skip && !a->caller ? PAM_IGNORE : PAM_USER_UNKNOWN;
 }
@@ -53,7 +53,11 @@ static int entry_run(pam_handle_t *pamh, int flags, int argc, const char **argv,
 		pam_syslog(pamh, LOG_ERR, "refused: this argument is wrong, repeated or one too many: %s", bad);
 		return verdict_pam_code(phase, VERDICT_INTERNAL, false);
 	}
-	struct client_call call = {.pamh = pamh, .args = &args, .phase = phase, .silent = (flags & PAM_SILENT) != 0};
+	struct client_call call = {.pamh = pamh,
+				   .args = &args,
+				   .phase = phase,
+				   .silent = (flags & PAM_SILENT) != 0,
+				   .expired = (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0 && phase >= PHASE_CHECK};
 	switch (entry_person(pamh, &args, &call.person)) {
 	case ENTRY_EXEMPT:
 		return entry_exempt(phase, &args);
@@ -79,6 +83,13 @@ ENTRY int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const cha
 ENTRY int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	return entry_run(pamh, flags, argc, argv, PHASE_ACCOUNT);
+}
+
+/* libpam calls twice: to ask whether it can be done, then to do it. PAM_AUTHTOK and PAM_OLDAUTHTOK are neither read nor
+ * set: what is typed goes to the keeper and nowhere else. */
+ENTRY int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	return entry_run(pamh, flags, argc, argv, (flags & PAM_PRELIM_CHECK) != 0 ? PHASE_CHECK : PHASE_CHANGE);
 }
 
 /* Grants nothing. It runs in another process than auth, and sshd ends the login at any other answer. */

@@ -46,6 +46,8 @@ const struct chaos_kind chaos_kinds[CHAOS__MAX] = {
     [CHAOS_PAM_ITEM] = {"pam_get_item", {PAM_SYSTEM_ERR, PAM_BAD_ITEM}},
     [CHAOS_PAM_USER] = {"pam_get_user", {PAM_SYSTEM_ERR, PAM_CONV_ERR, PAM_CONV_AGAIN, PAM_BUF_ERR}},
     [CHAOS_PAM_ENV] = {"pam_getenv", {ENOMEM}},
+    [CHAOS_PAM_SET_DATA] = {"pam_set_data", {PAM_SYSTEM_ERR, PAM_BUF_ERR}},
+    [CHAOS_PAM_GET_DATA] = {"pam_get_data", {PAM_SYSTEM_ERR, PAM_NO_MODULE_DATA}},
     [CHAOS_PAM_GETPWNAM] = {"pam_modutil_getpwnam", {ENOMEM}},
     [CHAOS_PAM_GETPWUID] = {"pam_modutil_getpwuid", {ENOMEM}},
 };
@@ -219,6 +221,18 @@ EXPORT int pam_get_user(pam_handle_t *pamh, const char **ret, const char *prompt
 EXPORT const char *pam_getenv(pam_handle_t *pamh, const char *name)
 {
 	return HOW(CHAOS_PAM_ENV) != 0 ? NULL : REAL(pam_getenv, pamh, name);
+}
+
+EXPORT int pam_set_data(pam_handle_t *pamh, const char *name, void *data, void (*cleanup)(pam_handle_t *, void *, int))
+{
+	int how = HOW(CHAOS_PAM_SET_DATA);
+	return how != 0 ? how : REAL(pam_set_data, pamh, name, data, cleanup);
+}
+
+EXPORT int pam_get_data(const pam_handle_t *pamh, const char *name, const void **ret)
+{
+	int how = HOW(CHAOS_PAM_GET_DATA);
+	return how != 0 ? how : REAL(pam_get_data, pamh, name, ret);
 }
 
 EXPORT struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *name)

@@ -5,12 +5,14 @@ import hashlib
 import hmac
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
 import sqlite3
 import struct
 import subprocess
+import threading
 import time
 
 import pexpect
@@ -105,22 +107,33 @@ class Syslog:
     """What programs say to /dev/log, whose own one nobody else has: they are started with `prefix` in front."""
 
     def __init__(self, folder):
-        self.path, self.lines = pathlib.Path(folder) / "devlog", []
+        self.path, self.lines, self.lock = pathlib.Path(folder) / "devlog", [], threading.Lock()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
         self.path.chmod(0o666)
+        threading.Thread(target=self._drain, daemon=True).start()
         self.prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", "mount -t tmpfs -o mode=755 none /dev && "
                        "for n in null urandom; do mknod -m 666 /dev/$n c 1 $([ $n = null ] && echo 3 || echo 9); done && "
                        f'ln -s {self.path} /dev/log && exec "$@"', "sh"]
 
+    def _drain(self):
+        """A few unread lines are enough to make whoever writes wait."""
+        while self.socket.fileno() >= 0:
+            try:
+                select.select([self.socket], [], [], 0.5)
+                self.read()
+            except (OSError, ValueError):
+                return
+
     def read(self):
         """All lines so far, without priority and time."""
-        while True:
-            try:
-                line = self.socket.recv(65536, socket.MSG_DONTWAIT).decode(errors="replace")
-            except BlockingIOError:
-                return self.lines
-            self.lines.append(line[line.index(">") + 17:])
+        with self.lock:
+            while True:
+                try:
+                    line = self.socket.recv(65536, socket.MSG_DONTWAIT).decode(errors="replace")
+                except BlockingIOError:
+                    return self.lines
+                self.lines.append(line[line.index(">") + 17:])
 
     def heads(self):
         return [line for line in self.read() if "audit head seq=" in line]
@@ -195,13 +208,14 @@ class Instance:
 
 
 class Conversation:
-    """What a person sees at a terminal, and what they typed."""
+    """What a person sees at a terminal, and what they typed; after: a line typed once all questions are answered."""
 
-    def __init__(self, child, replies, timeout=30):
-        self.asked, started = [], time.monotonic()
+    def __init__(self, child, replies, timeout=30, after=None):
+        self.asked, self.said, started = [], "", time.monotonic()
         replies = list(replies)
         while True:
-            what = child.expect([r"(?i)((?:password|code)[^\r\n:]*: )$", pexpect.EOF], timeout=timeout)
+            what = child.expect([r"(?i)((?:(?:current|new) )?(?:password|code)[^\r\n:]*: )$", pexpect.EOF], timeout=timeout)
+            self.said += child.before
             if what == 1:
                 break
             self.asked.append(child.match.group(1).strip())
@@ -210,6 +224,8 @@ class Conversation:
                 raise AssertionError(f"asked once too often: {self.asked}")
             child.waitnoecho(2)
             child.sendline(replies.pop(0))
+            if after is not None and not replies:
+                child.sendline(after)
         self.text = child.before
         child.close()
         self.exit = child.exitstatus
@@ -323,8 +339,8 @@ class Namespace:
     def uid(self, person):
         return self.FIRST_UID + self.people.index(person)
 
-    def run(self, uid, command, *replies):
-        return Conversation(spawn(self.command(uid, *command), cwd="/"), replies)
+    def run(self, uid, command, *replies, after=None):
+        return Conversation(spawn(self.command(uid, *command), cwd="/"), replies, after=after)
 
     @staticmethod
     def possible():

@@ -2,13 +2,13 @@
  * occurrence, at its second, until a transaction passes without a failure; then all from the first on, then any, by
  * chance.
  *
- *   pam_chaos -d CONFDIR -s SERVICE -u USER -w right|wrong [-r RUNS] [-S SEED] [-c] [-o] REPLY...
+ *   pam_chaos -d CONFDIR -s SERVICE -u USER -w right|wrong [-r RUNS] [-S SEED] [-c | -p] [-o] REPLY...
  *
  * -w: whether the replies are right ones: undisturbed, the transaction must end with PAM_SUCCESS, or must not.
- * Disturbed, it may fail; with wrong ones it never succeeds. -r: so many runs by chance. -c: the account phase instead
- * of auth. -o: all of one kind fail from their first occurrence on, persistently; slow, because the keeper is waited
- * for. After each run the process is what it was (guest.h), and no run takes more than 3.5 s. The last line is "N runs,
- * N disturbed, N let in". Exit: 0 all was well, 1 it was not, 2 usage. */
+ * Disturbed, it may fail; with wrong ones it never succeeds. -r: so many runs by chance. -c, -p: the account or the
+ * password phase instead of auth. -o: all of one kind fail from their first occurrence on, persistently; slow, because
+ * the keeper is waited for. After each run the process is what it was (guest.h), and no run takes more than 3.5 s. The
+ * last line is "N runs, N disturbed, N let in". Exit: 0 all was well, 1 it was not, 2 usage. */
 #include "config.h"
 
 #include "chaos.h"
@@ -26,13 +26,14 @@
 
 static struct {
 	const char *confdir, *service, *user;
-	bool right, account, onwards;
+	bool right, onwards;
+	int (*phase)(pam_handle_t *pamh, int flags);
 	long random;
 	unsigned long long seed;
 	char **reply;
 	int n_replies, next;
 	long runs, disturbed, let_in, bad;
-} job;
+} job = {.phase = pam_authenticate};
 
 static int converse(int n, const struct pam_message **msg, struct pam_response **ret, void *data)
 {
@@ -77,7 +78,7 @@ static bool run(void)
 	char *before = guest_take();
 	double started = now();
 	chaos.armed = true;
-	int r = job.account ? pam_acct_mgmt(pamh, 0) : pam_authenticate(pamh, 0);
+	int r = job.phase(pamh, 0);
 	chaos.armed = false;
 	double took = now() - started;
 	char *after = guest_take();
@@ -144,7 +145,7 @@ static void by_chance(void)
 
 int main(int argc, char **argv)
 {
-	for (int o; (o = getopt(argc, argv, "d:s:u:w:r:S:co")) != -1;) {
+	for (int o; (o = getopt(argc, argv, "d:s:u:w:r:S:cpo")) != -1;) {
 		switch (o) {
 		case 'd':
 			job.confdir = optarg;
@@ -165,7 +166,10 @@ int main(int argc, char **argv)
 			job.seed = strtoull(optarg, NULL, 10);
 			break;
 		case 'c':
-			job.account = true;
+			job.phase = pam_acct_mgmt;
+			break;
+		case 'p':
+			job.phase = pam_chauthtok;
 			break;
 		case 'o':
 			job.onwards = true;

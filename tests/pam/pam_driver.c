@@ -4,7 +4,8 @@
  *
  *   pam_driver -d CONFDIR -s SERVICE -u USER [OPTION...] REPLY...
  *
- *   -p PHASES  letters, a auth, c account, s setcred, o open and x close session, p password; preset "a"
+ *   -p PHASES  letters, a auth, c account, s setcred, o open and x close session, p change the password, e if
+ *              it has expired; preset "a"
  *   -r RHOST, -t TTY, -e NAME=VALUE (PAM's environment)
  *   -q         PAM_SILENT
  *   -b N       before reply N, print "ready" and wait for a byte on stdin
@@ -223,6 +224,7 @@ static const struct phase {
     {"open", pam_open_session, 0, 'o'},
     {"close", pam_close_session, 0, 'x'},
     {"password", pam_chauthtok, 0, 'p'},
+    {"expired", pam_chauthtok, PAM_CHANGE_EXPIRED_AUTHTOK, 'e'},
 };
 
 static const struct phase *phase_by(char letter)

@@ -24,7 +24,7 @@ def judge(conn):
         conn.sendall(wire.encode(*ask(text)))
         given.append(wire.receive(conn)[1]["text"].decode())
     conn.sendall(wire.encode(*tell("one moment")))
-    conn.sendall(wire.encode(*verdict("allow" if given == RIGHT else "deny")))
+    conn.sendall(wire.encode("verdict", {"verdict": "allow", "ticket": "t"} if given == RIGHT else {"verdict": "deny"}))
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ TYPED = ["text:correct", "text:123456"]
 def chaos(guest, which, *options, user="hanako", args="password=skip", before=(), timeout=300):
     """pam_permit stands behind the module: ignored means in."""
     (guest.dir / "chaos").write_text("".join(f"{f} required {MODULE} socket={guest.socket} {args}\n{f} required pam_permit.so\n"
-                                             for f in ("auth", "account")))
+                                             for f in ("auth", "account", "password")))
     p = subprocess.run([str(c) for c in (*before, BUILD / "tests/pam/pam_chaos", "-d", guest.dir, "-s", "chaos", "-u", user, "-w", which, *options)],
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
     lines = p.stdout.decode().splitlines()
@@ -78,6 +78,7 @@ CHAOS = {  # what the keeper says, what the application replies, for whom, more 
     "right": ("right", [judge], RIGHT, {}), "wrong": ("wrong", [judge], WRONG, {}),
     "closed stdin": ("wrong", [judge], WRONG, {"before": CLOSED}),
     "account allowed": ("right", [verdict("allow")], ["-c"], {}), "account denied": ("wrong", [tell("no"), verdict("deny")], ["-c"], {}),
+    "change allowed": ("right", [verdict("allow")], ["-p"], {}), "change denied": ("wrong", [tell("no"), verdict("deny")], ["-p"], {}),
     "below uid_min": ("right", [judge], WRONG, {"user": "root"}),
     "below uid_min, no skip": ("wrong", [judge], WRONG, {"user": "root", "args": ""}),
     "caller": ("wrong", [judge], WRONG, {"args": "person=caller uid_min=0"}),
@@ -97,6 +98,18 @@ def test_each_call_fails(guest):
         total += disturbed
     print(f"{total} disturbed transactions")
     assert reached == set(kinds), f"never called: {set(kinds) - reached}"
+
+
+@unsanitized
+def test_each_call_fails_in_a_change(guest):
+    """It may be made, but the present password is wrong: however libpam's two calls fail, never SUCCESS."""
+    def change(conn):
+        (judge if k.seen[-1][0][1]["phase"] == b"password" else lambda c: c.sendall(wire.encode(*verdict("allow"))))(conn)
+
+    k = FakeKeeper(guest.socket, [change])
+    with k:
+        _, _, disturbed, let_in = chaos(guest, "wrong", "-p", "-r", "300", *WRONG)
+    assert disturbed > 150 and let_in == 0
 
 
 @unsanitized

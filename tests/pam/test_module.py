@@ -14,6 +14,7 @@ from conftest import MODULE, SANITIZED, Result
 from fake_keeper import FakeKeeper, ask, tell, verdict
 
 SUCCESS, SERVICE_ERR, PERM_DENIED, AUTH_ERR, UNAVAIL, UNKNOWN, ACCT_EXPIRED, IGNORE = 0, 3, 6, 7, 9, 10, 13, 25
+NEW_AUTHTOK_REQD, AUTHTOK_ERR, RECOVERY_ERR, TRY_AGAIN = 12, 20, 21, 24
 LOGIN = [ask("Password: "), ask("Code: "), verdict("allow")]
 
 
@@ -64,9 +65,12 @@ def test_echo_and_texts(pam):
 
 AUTH = {"allow": SUCCESS, "deny": AUTH_ERR, "throttled": AUTH_ERR, "locked": AUTH_ERR, "disabled": AUTH_ERR,
         "expired": AUTH_ERR, "unfinished": AUTH_ERR, "ignore": AUTH_ERR, "internal": UNAVAIL, "unavailable": UNAVAIL,
-        "": UNAVAIL, "ALLOW": UNAVAIL, "allow ": UNAVAIL, "0": UNAVAIL, "90": UNAVAIL}
+        "change": AUTH_ERR, "unchanged": AUTH_ERR, "": UNAVAIL, "ALLOW": UNAVAIL, "allow ": UNAVAIL, "0": UNAVAIL, "90": UNAVAIL}
 ACCOUNT = {**AUTH, "deny": PERM_DENIED, "throttled": PERM_DENIED, "locked": PERM_DENIED, "disabled": PERM_DENIED,
-           "expired": ACCT_EXPIRED, "unfinished": PERM_DENIED, "ignore": IGNORE}
+           "expired": ACCT_EXPIRED, "unfinished": PERM_DENIED, "ignore": IGNORE, "change": NEW_AUTHTOK_REQD, "unchanged": PERM_DENIED}
+CHECK = {name: TRY_AGAIN if code == UNAVAIL else code if code in (SUCCESS, IGNORE) else PERM_DENIED for name, code in ACCOUNT.items()}
+CHANGE = {**CHECK, **{name: AUTHTOK_ERR for name, code in CHECK.items() if code == TRY_AGAIN}, "deny": RECOVERY_ERR,
+          "throttled": RECOVERY_ERR, "locked": RECOVERY_ERR, "unchanged": AUTHTOK_ERR}
 
 
 @pytest.mark.parametrize("name", AUTH)
@@ -81,6 +85,36 @@ def test_verdicts(pam, name):
         assert pam("", options=["-p", "c"]).code("account") == account
 
 
+@pytest.mark.parametrize("name", AUTH)
+def test_verdicts_of_a_change(pam, name):
+    """libpam calls twice; after the first call's refusal (libpam makes one of a lone ignored line) there is no second one."""
+    with keeper(pam, verdict(name)) as k:
+        assert pam("", options=["-p", "p"]).code("password") == (PERM_DENIED if CHECK[name] == IGNORE else CHECK[name])
+        phases = [s[0][1]["phase"] for s in k.seen]
+        assert phases[0] == b"password.check" and (len(phases) == 2) == (CHECK[name] == SUCCESS), phases
+    step = iter([verdict("allow"), verdict(name)])
+    with keeper(pam, lambda conn: conn.sendall(wire.encode(*next(step)))):
+        assert pam("", options=["-p", "p"]).code("password") == (PERM_DENIED if CHANGE[name] == IGNORE else CHANGE[name])
+
+
+def test_ticket(pam):
+    """What the keeper gave with a login's verdict goes along with the next phases of the same handle, and only then."""
+    ticket = b"what-it-is-is-the-keepers"
+    step = iter([("verdict", {"verdict": "allow", "ticket": ticket}), verdict("change"), verdict("allow"), verdict("allow")])
+    with keeper(pam, lambda conn: conn.sendall(wire.encode(*next(step)))) as k:
+        r = pam("", options=["-p", "ace"])
+        assert (r.code(), r.code("account"), r.code("expired")) == (SUCCESS, NEW_AUTHTOK_REQD, SUCCESS)
+    begins = [s[0][1] for s in k.seen]
+    assert [b["phase"] for b in begins] == [b"auth", b"account", b"password.check", b"password"]
+    assert [b.get("ticket") for b in begins] == [None, ticket, ticket, ticket]
+    assert [b.get("expired") for b in begins] == [None, None, b"1", b"1"]
+    for given in {"verdict": "deny", "ticket": ticket}, {"verdict": "allow", "ticket": b"x" * 129}, {"verdict": "allow"}:
+        step = iter([("verdict", given), verdict("allow")])
+        with keeper(pam, lambda conn: conn.sendall(wire.encode(*next(step)))) as k:
+            pam("", options=["-p", "ac"])
+        assert "ticket" not in k.seen[1][0][1], given
+
+
 def test_ignore_is_only_for_skip(pam):
     """A stack whose last line permits: ignored means in."""
     with keeper(pam, verdict("ignore")):
@@ -91,9 +125,8 @@ def test_ignore_is_only_for_skip(pam):
 
 def test_the_other_entry_points(pam):
     pam.stack("", extra="session required pam_permit.so\n")
-    r = pam("", options=["-p", "soxp"], plain=True)  # no keeper is listening
+    r = pam("", options=["-p", "sox"], plain=True)  # no keeper is listening
     assert (r.code("setcred"), r.code("open"), r.code("close")) == (SUCCESS, SUCCESS, SUCCESS)
-    assert r.code("password") not in (SUCCESS, IGNORE), "there is no pam_sm_chauthtok"
 
 
 @pytest.mark.parametrize("reply,sent", [("size:0", 0), ("size:1", 1), ("size:511", 511), ("size:512", 512), ("hex:e697a5e69cac", 6),
@@ -324,7 +357,7 @@ def test_exports():
     out = subprocess.run(["nm", "-D", "--defined-only", MODULE], stdout=subprocess.PIPE, check=True).stdout.decode()
     names = {l.split()[-1] for l in out.splitlines()}
     assert names - {"__odr_asan"} == {"pam_sm_authenticate", "pam_sm_setcred", "pam_sm_acct_mgmt", "pam_sm_open_session",
-                                      "pam_sm_close_session"}
+                                      "pam_sm_close_session", "pam_sm_chauthtok"}
 
 
 @pytest.mark.skipif(SANITIZED, reason="links the sanitizer")

@@ -8,6 +8,7 @@
 #include "keeper/policy.h"
 #include "keeper/recovery.h"
 #include "keeper/require.h"
+#include "keeper/ticket.h"
 #include "keeper/totp.h"
 #include "unit.h"
 
@@ -530,6 +531,36 @@ static void an_upgraded_hash_is_no_new_password(void **state)
 	assert_true(w->p.password_expired);
 }
 
+static void a_ticket_is_of_one_person_service_password_and_moment(void **state)
+{
+	struct world *w = *state;
+	struct ticket t;
+	struct person other = w->p;
+	bool asked = false;
+	assert_int_equal(ticket_make(w->k.seal, &w->p, "sshd", true, NOW, &t), ERR_NONE);
+	assert_true(ticket_good(w->k.seal, &w->p, "sshd", t.text, NOW, &asked));
+	assert_true(asked);
+	assert_true(ticket_good(w->k.seal, &w->p, "sshd", t.text, NOW + TICKET_LIFE - 1, NULL));
+	assert_false(ticket_good(w->k.seal, &w->p, "sshd", t.text, NOW + TICKET_LIFE, NULL));
+	assert_false(ticket_good(w->k.seal, &w->p, "sshd", t.text, NOW - 1, NULL));
+	assert_false(ticket_good(w->k.seal, &w->p, "su", t.text, NOW, NULL));
+	assert_false(ticket_good(w->k.seal, &w->p, "sshd", NULL, NOW, NULL));
+	other.id.b[15] ^= 1;
+	assert_false(ticket_good(w->k.seal, &other, "sshd", t.text, NOW, NULL));
+	other = w->p;
+	other.password[20] ^= 1;
+	assert_false(ticket_good(w->k.seal, &other, "sshd", t.text, NOW, NULL));
+	for (size_t i = 0; i < TICKET_TEXT; i++) {
+		char was = t.text[i];
+		t.text[i] = was == 'A' ? 'Q' : 'A';
+		assert_false(ticket_good(w->k.seal, &w->p, "sshd", t.text, NOW, NULL));
+		t.text[i] = was;
+	}
+	assert_int_equal(ticket_make(w->k.seal, &w->p, "sshd", false, NOW, &t), ERR_NONE);
+	assert_true(ticket_good(w->k.seal, &w->p, "sshd", t.text, NOW, &asked));
+	assert_false(asked);
+}
+
 static enum err options(const char *const *list, struct policy_pam *ret, struct errmsg *m)
 {
 	AUTO_BUF b = BUF_INIT;
@@ -594,6 +625,7 @@ int main(void)
 	    T(a_password_that_is_due_is_asked_of_the_enrolled_only),
 	    T(a_password_is_due_by_word_or_by_age),
 	    T(an_upgraded_hash_is_no_new_password),
+	    T(a_ticket_is_of_one_person_service_password_and_moment),
 	    cmocka_unit_test(options_are_known_or_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,65 @@
+/* One connection of auth.sock, which is one PAM phase: what door_auth.c (begin, auth, account) and door_change.c
+ * (password) share. */
+#ifndef KOSMO_DIALOGUE_H
+#define KOSMO_DIALOGUE_H
+
+#include "keeper/attempt.h"
+#include "keeper/policy.h"
+#include "keeper/server.h"
+#include "keeper/ticket.h"
+
+enum dialogue_phase {
+	DIALOGUE_AUTH,
+	DIALOGUE_ACCOUNT,
+	DIALOGUE_CHECK, /* may the password be changed here? no questions */
+	DIALOGUE_CHANGE,
+	DIALOGUE__PHASES
+};
+
+enum dialogue_waiting { /* for the answer to what was asked last */
+			WAITING_BEGIN,
+			WAITING_PASSWORD,
+			WAITING_CODE,
+			WAITING_NEW,
+			WAITING_AGAIN,
+			WAITING_NOTHING
+};
+
+struct dialogue {
+	enum dialogue_phase phase;
+	enum dialogue_waiting waiting;
+	struct policy_pam policy;
+	struct attempt attempt;
+	char service[64];
+	struct {		   /* DIALOGUE_CHANGE */
+		bool only_expired; /* PAM_CHANGE_EXPIRED_AUTHTOK (of DIALOGUE_CHECK too) */
+		bool needs_code;
+		int refused;			 /* new passwords so far */
+		char present[PASSWORD_HASH_MAX]; /* the hash that is to be replaced */
+		struct buf current, fresh;	 /* as typed, in NFKC */
+	} change;
+};
+
+/* Each answers the request. told: a sentence shown before the question or the end, already translated; NULL: none.
+ * What is asked is translated here. */
+void dialogue_ask(const struct keeper *k, struct request *r, const char *told, const char *msgid);
+void dialogue_end(struct request *r, const char *told, enum verdict v, const struct ticket *t /* or NULL */);
+/* The one line of a decision. Unknown names are never in it: people type passwords there. */
+void dialogue_log(const struct dialogue *d, enum verdict v, const char *how);
+/* An error of the store or of ours. */
+enum verdict dialogue_verdict(enum err e);
+
+/* Does anything stand against this account at the terminal? ALLOW: nothing; *ret is the person. IGNORE: not ours
+ * (members are nobody here). */
+enum verdict dialogue_standing(struct keeper *k, struct store *st, struct attempt *a, int64_t now, struct person *ret);
+/* The present password was typed: counted, hashed, settled. ALLOW: see attempt.password_right. */
+enum verdict dialogue_password(struct keeper *k, struct store *st, struct dialogue *d, const struct wire_field *text,
+			       int64_t now);
+
+/* ---- door_change.c ---- */
+void door_change_begin(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
+/* text: valid UTF-8, to the question that d->waiting names. */
+void door_change_answer(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, const char *text,
+			int64_t now);
+
+#endif
