@@ -262,7 +262,7 @@ enum ctl_exit pam_enable(struct ctl *c, const struct args *a)
 		    "\n%s/%s is changed, for %.3g minutes. Now, in a second terminal: log in through %s, then\n\n"
 		    "    kosmoctl%s%s pam confirm%s%s %s\n\nWithout that the old file comes back by itself.\n",
 		    x->folder, x->service, (double)x->ms / 60000, x->service, a->value[OPT_CONF] ? " -c " : "",
-		    a->value[OPT_CONF] ? a->value[OPT_CONF] : "", "", "", x->service);
+		    a->value[OPT_CONF] ? a->value[OPT_CONF] : "", *x->root ? " --root " : "", x->root, x->service);
 		pam_audit(c, "pam.enable", x->service, false);
 	}
 	free(x);
