@@ -63,6 +63,12 @@ static bool files_dropins(struct doctor *d, const char *file)
 	return ok;
 }
 
+static bool files_conf_all(struct doctor *d, const char *file)
+{
+	bool ok = files_conf_safe(d, file);
+	return files_dropins(d, file) && ok;
+}
+
 void doctor_conf(struct doctor *d)
 {
 	struct errmsg m = {""};
@@ -70,7 +76,7 @@ void doctor_conf(struct doctor *d)
 	enum err e = conf_load(d->c->conf_path, &d->c->conf, &m);
 	if (e) {
 		/* The programs refuse a file that others may write, too; this has the remedy. */
-		if (e != ERR_NOTFOUND && !(files_conf_safe(d, d->c->conf_path) & files_dropins(d, d->c->conf_path)))
+		if (e != ERR_NOTFOUND && !files_conf_all(d, d->c->conf_path))
 			return;
 		if (e == ERR_NOTFOUND)
 			doctor_fix(d,
@@ -85,7 +91,7 @@ void doctor_conf(struct doctor *d)
 	const struct passwd *pw = getpwnam("kosmo");
 	d->system = strcmp(c->file, SYSCONFDIR "/kosmo/kosmo.conf") == 0 ||
 		    (pw && stat(c->state_dir, &st) == 0 && st.st_uid == pw->pw_uid);
-	if (files_conf_safe(d, c->file) & files_dropins(d, c->file))
+	if (files_conf_all(d, c->file))
 		doctor_say(d, DOCTOR_OK, "%s for %s", c->file, c->url);
 }
 

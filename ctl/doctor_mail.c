@@ -118,7 +118,8 @@ void doctor_mail(struct doctor *d)
 	const struct conf *c = d->c->conf;
 	bool maildir = strcmp(c->mail_transport, "maildir") == 0;
 	if (!maildir) {
-		if (mail_smtp(d) & mail_domain(d))
+		bool smtp = mail_smtp(d);
+		if (mail_domain(d) && smtp)
 			doctor_say(d, DOCTOR_OK, "from %s by %s, which accepts connections", c->mail_from,
 				   c->mail_smtp);
 		return;

@@ -59,7 +59,7 @@ enum err pam_undo_load(const char *folder, const char *name, char **ret, mode_t 
 			    path);
 	else if (!(text = malloc(UNDO_FILE_MAX + 1)))
 		e = ERR_NOMEM;
-	while (!e && n < UNDO_FILE_MAX) {
+	while (!e && text && n < UNDO_FILE_MAX) {
 		ssize_t got = read(fd, text + n, UNDO_FILE_MAX - n);
 		if (got == 0)
 			break;
@@ -68,11 +68,11 @@ enum err pam_undo_load(const char *folder, const char *name, char **ret, mode_t 
 		n += got > 0 ? (size_t)got : 0;
 	}
 	(void)close(fd);
-	if (!e && memchr(text, '\0', n))
+	if (!e && text && memchr(text, '\0', n))
 		e = err_set(m, ERR_INVALID, "%s holds a NUL byte", path);
-	if (e) {
+	if (e || !text) {
 		free(text);
-		return e;
+		return e ? e : ERR_NOMEM;
 	}
 	text[n] = '\0';
 	*ret = text;
@@ -209,24 +209,26 @@ enum err pam_undo_back(const char *folder, const char *service, bool only_due, s
 {
 	char before[NAME_MAX + 1], undone[NAME_MAX + 1], *old = NULL, *now = NULL;
 	struct pam_undo u;
-	mode_t mode = 0644, unused;
-	int lock = undo_lock(folder, service);
+	mode_t unused;
+	int lock = undo_lock(folder, service), dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum err e = pam_undo_read(folder, service, &u, m);
 	if (!e && only_due && !pam_undo_due(&u))
 		e = ERR_BUSY;
 	(void)snprintf(before, sizeof before, "%.200s.before-kosmo", service);
 	(void)snprintf(undone, sizeof undone, "%.200s.undone-kosmo", service);
 	if (!e)
-		e = pam_undo_load(folder, before, &old, &mode, m);
-	/* What somebody wrote there meanwhile is kept aside, not lost. */
-	if (!e && pam_undo_load(folder, service, &now, &unused, NULL) == ERR_NONE)
-		e = pam_undo_store(folder, undone, before, now, strlen(now), 0600, m);
-	if (!e)
-		e = pam_undo_store(folder, service, before, old, strlen(old), mode, m);
+		e = pam_undo_load(folder, before, &old, &unused, m);
+	/* What was there is kept aside if that can be done: on a full disk only the rename can. */
+	if (!e && pam_undo_load(folder, service, &now, &unused, NULL) == ERR_NONE && now)
+		(void)pam_undo_store(folder, undone, before, now, strlen(now), 0600, NULL);
+	if (!e && (renameat(dir, before, dir, service) < 0 || fsync(dir) < 0))
+		e = err_set(m, ERR_IO, "%s/%s: %s", folder, service, strerror(errno));
 	if (!e)
 		e = undo_unlink(folder, service, m);
 	free(old);
 	free(now);
+	if (dir >= 0)
+		(void)close(dir);
 	if (lock >= 0)
 		(void)close(lock);
 	return e;

@@ -63,7 +63,7 @@ static void pamconf_line_free(struct pamconf_line *l)
 	free(l->file);
 	free(l->control);
 	free(l->module);
-	for (size_t i = 0; i < l->n_arg; i++)
+	for (size_t i = 0; l->arg && i < l->n_arg; i++)
 		free(l->arg[i]);
 	free(l->arg);
 }
@@ -96,6 +96,7 @@ static enum err pamconf_put(struct pamconf_reader *r, const struct pamconf_line 
 	copy.control = strdup(w->word[1]);
 	copy.module = strdup(w->word[2]);
 	copy.arg = calloc(w->n, sizeof *copy.arg);
+	copy.n_arg = 0;
 	bool ok = copy.file && copy.control && copy.module && copy.arg;
 	for (size_t i = 3; ok && i < w->n; i++)
 		ok = (copy.arg[copy.n_arg++] = strdup(w->word[i]));

@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -101,8 +102,25 @@ def test_undoes_itself(k, tree):
     assert time.monotonic() - started >= 1.7
     until(lambda: "pam.undo" in k.events(), "the audit")
     assert "# somebody's" in tree.stack("sshd.undone-kosmo"), "nothing is lost"
-    assert sorted(f for f in tree.files() if "sshd" in f) == ["sshd", "sshd.before-kosmo", "sshd.undone-kosmo"]
+    assert sorted(f for f in tree.files() if "sshd" in f) == ["sshd", "sshd.undone-kosmo"]
     assert "nothing waits" in tree("confirm", "sshd", "--force").err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_undone_on_a_full_disk(k, tree):
+    """The old file needs no room to come back."""
+    before = tree.stack("sshd")
+    script = f"""mount -t tmpfs -o size=64k t {tree.pam}.new && cp -a {tree.pam}/. {tree.pam}.new && mount --move {tree.pam}.new {tree.pam}
+{BUILD}/ctl/kosmoctl -c {k.conf} pam enable sshd --root {tree.top} || exit 9
+dd if=/dev/zero of={tree.pam}/full bs=1k 2>/dev/null
+{BUILD}/ctl/kosmoctl -c {k.conf} pam undo sshd --root {tree.top} || exit 8
+ls {tree.pam} >&2; cat {tree.pam}/sshd"""
+    pathlib.Path(f"{tree.pam}.new").mkdir()
+    p = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if b"unshare" in p.stderr:
+        pytest.skip("no mount namespaces here")
+    assert p.returncode == 0 and p.stdout.decode().endswith(before), p.stderr
+    assert b"full" in p.stderr and b"undone-kosmo" not in p.stderr and b".before-kosmo" not in p.stderr
 
 
 def test_undo_at_once_and_when_due(tree):
