@@ -156,6 +156,7 @@ const char *const sql_text[SQL__MAX] = {
 		    "(SELECT count(*) FROM recovery WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM code WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM session WHERE person NOT IN (SELECT id FROM person)) + "
+		    "(SELECT count(*) FROM known WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM outbox WHERE person IS NOT NULL AND person NOT IN (SELECT id FROM person))",
 
     [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "

@@ -48,12 +48,13 @@ def rows(db, sql):
 
 
 def content(db):
-    """All rows of the tables and columns that schema 1 had, but for the audit row and the version of an upgrade."""
+    """All rows of the tables and columns that schema 1 had, but for the audit row and the version of an upgrade, and the
+    counters, which are of another form since schema 2."""
     c = sqlite3.connect(f"file:{db}?immutable=1", uri=True)
     try:
         old = sqlite3.connect(":memory:")
         old.executescript((DATA / "schema1.sql").read_text())
-        tables = [t for t, in old.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_version'")]
+        tables = [t for t, in old.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema_version', 'counter')")]
         columns = {t: ", ".join(r[1] for r in old.execute(f"PRAGMA table_info({t})")) for t in tables}
         return {t: sorted(map(repr, c.execute(f"SELECT {columns[t]} FROM {t}" + " WHERE event <> 'store.upgrade'" * (t == "audit"))))
                 for t in tables}
@@ -335,6 +336,7 @@ FINDS = [
     ("UPDATE authenticator SET name = x'00' WHERE person = (SELECT id FROM person WHERE login = 'p000')", "person p000: "),
     ("UPDATE person SET login = char(27) || '[2J' WHERE login = 'p004'", "person 1b5b324a: "),
     ("DELETE FROM person WHERE login = 'p005'", "1 rows belong to nobody"),
+    ("INSERT INTO known VALUES (x'00', 1, x'00', 0, 0, 0)", "1 rows belong to nobody"),
     ("INSERT INTO recovery VALUES (x'00', x'00', x'00', 0)", "1 rows belong to nobody"),
     ("INSERT INTO outbox VALUES (randomblob(16), NULL, 1, 0, 0, 0, 0, 0, NULL, x'00')", "mail "),
     ("INSERT INTO session VALUES (randomblob(32), (SELECT id FROM person LIMIT 1), 3, 1, 1, 1, 1, x'00')", "session "),
