@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from browser import Browser, Site, app_code, mailed, read_qr
 from harness import Person
+from kosmo_wire import Client
 from selenium.webdriver.common.by import By
 
 BIRTH = "昭和25年4月1日"  # 1950-04-01
@@ -27,7 +28,7 @@ class Member(Person):
 @pytest.fixture(scope="module")
 def site():
     folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(40)] + [Member("hanako", "staff")]
+    people = [Member(f"h{i:05d}") for i in range(40)] + [Member("hanako", "staff"), Member("jiro", "staff")]
     s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n")
     s.free = iter(people)
     s.start()
@@ -448,6 +449,49 @@ def test_account_changes(site, member, browser):
     assert b.error("code")
     time.sleep(1.1)
     b.fill(code=new_codes[0])
+    b.at("/account")
+
+
+def test_an_expired_password(site, browser):
+    """In the browser and at the terminal: asked for after the factor, told by mail."""
+    b, p = browser, Member("jiro")
+    p.initial = site.initial("jiro")
+    _, codes, _ = enrol(b, site, p)
+    site.mail("jiro")
+    site.ctl("user", "expire-password", "jiro")
+    b.get(site.url + "/account")
+    b.at("/first/password")
+    assert "has expired" in b.text and "Step" not in b.text and "letter" not in b.text and "register the app" not in b.text
+    b.fill(current="wrong wrong", new="kumo no ue 4 aoi", again="kumo no ue 4 aoi")
+    assert b.at("/first/password").error("current")
+    time.sleep(1.1)
+    b.fill(current=NEW_PASSWORD, new=NEW_PASSWORD, again=NEW_PASSWORD)
+    assert "now" in b.at("/first/password").error("new")
+    b.fill(current="", new="kumo no ue 4 aoi", again="kumo no ue 4 aoi")
+    assert b.at("/first/password").error("current")
+    b.fill(current=NEW_PASSWORD, new="kumo no ue 4 aoi", again="kumo no ue 4 aoi")
+    b.at("/account")
+    assert "Your password was changed" in b.text and "changed" in site.mail("jiro")["Subject"]
+    b.get(site.url + "/first/password")
+    b.at("/account")
+    site.ctl("user", "expire-password", "jiro")
+    log_out(b, site).fill(login="jiro", password="kumo no ue 4 aoi")
+    b.get(site.url + "/first/password")
+    b.at("/login/code").fill(code=codes[0])
+    b.at("/first/password")
+    site.mail("jiro")  # of the recovery code
+    with Client(site.socket) as c:
+        texts = [c.ask("begin", {"phase": "password", "service": "passwd", "user": "jiro", "expired": "1"})]
+        texts.append(c.receive())  # behind the sentence
+        for answer in "kumo no ue 4 aoi", codes[1], "ame ga furu 12 hi", "ame ga furu 12 hi":
+            texts.append(c.ask("answer", {"text": answer}))
+        assert texts[-1] == ("verdict", {"verdict": "allow"}), texts
+    assert "changed" in "".join(site.mail("jiro")["Subject"] for _ in range(2)), "the code's and the password's"
+    b.get(site.url + "/first/password")
+    b.at("/login")
+    log_in = open_login(b, site)
+    log_in.fill(login="jiro", password="ame ga furu 12 hi")
+    b.at("/login/code").fill(code=codes[2])
     b.at("/account")
 
 
