@@ -296,6 +296,15 @@ static enum err check_file(int fd, const char *path, struct errmsg *m)
 	return ERR_NONE;
 }
 
+static enum err cannot_open(const char *path, struct errmsg *m)
+{
+	if (errno == ENOENT)
+		return err_set(m, ERR_NOTFOUND,
+			       "%s: %s; restore it from the backup (of a new instance kosmoctl init makes it)", path,
+			       strerror(errno));
+	return err_set(m, errno == EACCES ? ERR_DENIED : ERR_IO, "%s: %s", path, strerror(errno));
+}
+
 static enum err load_file(struct conf *c, const char *path, struct errmsg *m)
 {
 	struct source s = {.conf = c, .path = path, .m = m};
@@ -303,11 +312,7 @@ static enum err load_file(struct conf *c, const char *path, struct errmsg *m)
 	enum err e;
 
 	if (fd < 0)
-		return err_set(m,
-			       errno == ENOENT	 ? ERR_NOTFOUND
-			       : errno == EACCES ? ERR_DENIED
-						 : ERR_IO,
-			       "%s: %s", path, strerror(errno));
+		return cannot_open(path, m);
 	e = check_file(fd, path, m);
 	if (e == ERR_NONE) {
 		e = read_whole(fd, &s.text);
@@ -394,11 +399,7 @@ enum err conf_load(const char *path, struct conf **ret, struct errmsg *m)
 		return err_set(m, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
 	c->file = realpath(path, NULL);
 	if (!c->file) {
-		e = err_set(m,
-			    errno == ENOENT   ? ERR_NOTFOUND
-			    : errno == EACCES ? ERR_DENIED
-					      : ERR_IO,
-			    "%s: %s", path, strerror(errno));
+		e = cannot_open(path, m);
 		goto out;
 	}
 	e = set_presets(c, m);

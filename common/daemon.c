@@ -129,7 +129,9 @@ static enum err listen_at(const char *path, const struct sockaddr_un *sa, mode_t
 	saved = errno;
 	close(fd);
 	errno = saved;
-	return err_set(m, errno == EADDRINUSE ? ERR_EXISTS : ERR_IO, "%s: %s", path, strerror(errno));
+	return err_set(m, errno == EADDRINUSE ? ERR_EXISTS : ERR_IO,
+		       "%s: %s: run_dir must be a folder in which uid %u may write", path, strerror(errno),
+		       (unsigned)geteuid());
 }
 
 enum err daemon_listen_unix(const char *path, mode_t mode, int *ret_fd, struct errmsg *m)
@@ -240,4 +242,5 @@ void daemon_harden(void)
 	not_dumpable();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }

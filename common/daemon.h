@@ -17,7 +17,8 @@ void daemon_notify(const char *state);
 /* If euid is 0 and the folder belongs to somebody else, becomes its owner (groups, gid, uid; verified). As another user
  * than root and the owner: ERR_DENIED. Not dumpable after a change. */
 enum err daemon_become_owner(const char *dir, struct errmsg *m);
-/* RLIMIT_CORE 0, PR_SET_DUMPABLE 0 (not under ASan), umask 077, SIGPIPE ignored. */
+/* RLIMIT_CORE 0, PR_SET_DUMPABLE 0 (not under ASan), umask 077, SIGPIPE and SIGXFSZ ignored: these
+ * come back as errors. */
 void daemon_harden(void);
 
 #endif

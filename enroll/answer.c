@@ -256,7 +256,6 @@ enum MHD_Result answer_keeper(struct exchange *x)
 		break;
 	case LINK_BROKEN:
 	case LINK_LATE:
-		log_error("%s: the keeper did not answer", x->route->action);
 		e = PAGE_UNSURE;
 		break;
 	case LINK_FULL:

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -26,7 +28,7 @@ struct flight {
 	uint32_t id;
 	bool used;
 	uint64_t start; /* where its frame begins in the stream of this connection */
-	int64_t deadline;
+	int64_t submitted;
 };
 
 /* The thread connects, reads and closes; whoever submits writes as much as the socket takes, the thread the rest. */
@@ -35,13 +37,15 @@ struct link {
 	link_done *done;
 	pthread_t thread;
 	int wake;      /* eventfd */
-	struct buf in; /* the thread's own */
+	struct buf in; /* the thread's own, and: */
+	int64_t retry; /* not to connect before */
 
 	pthread_mutex_t lock; /* of all below */
 	int fd;		      /* -1: not connected; only the thread changes it */
 	bool broken;	      /* a write failed */
 	bool stopping;
-	bool told; /* that nobody listens: logged once until it is up again */
+	const char *told;	  /* why there are no answers, as it was logged; NULL: there are */
+	int64_t connected, heard; /* since when; when the keeper answered somebody */
 	uint32_t count;
 	struct flight flight[LINK_FLIGHTS];
 	uint16_t free_slot[LINK_FLIGHTS];
@@ -113,6 +117,14 @@ static void link_rewind(struct link *l)
 
 enum link_which { LINK_ALL, LINK_WRITTEN, LINK_OVERDUE };
 
+/* One that answers others may be busy; one that answers nobody is stopped or stuck. */
+static bool link_overdue(const struct link *l, const struct flight *f, int64_t now)
+{
+	int64_t since = f->submitted > l->heard ? f->submitted : l->heard;
+
+	return now - f->submitted >= LINK_WAIT_MS || now - since >= LINK_SILENT_MS;
+}
+
 /* Takes flights out into l->ended (the thread's). */
 static size_t link_take(struct link *l, enum link_which which)
 {
@@ -123,11 +135,26 @@ static size_t link_take(struct link *l, enum link_which which)
 		struct flight *f = &l->flight[i];
 
 		if (!f->used || (which == LINK_WRITTEN && f->start >= l->written) ||
-		    (which == LINK_OVERDUE && f->deadline > now))
+		    (which == LINK_OVERDUE && !link_overdue(l, f, now)))
 			continue;
 		l->ended[n++] = link_land(l, f);
 	}
 	return n;
+}
+
+/* Once, until there are answers again. */
+__attribute__((format(printf, 2, 3))) static void link_tell(struct link *l, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	if (l->told == fmt)
+		return;
+	l->told = fmt;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	log_error("%s", line);
 }
 
 /* ---- the thread ---- */
@@ -146,11 +173,12 @@ static void link_disconnect(struct link *l)
 	close(l->fd);
 	l->fd = -1;
 	l->broken = false;
+	/* one that hangs up without having answered anybody would have us connect without end */
+	l->retry = l->heard >= l->connected ? 0 : clock_mono_ms() + LINK_TICK_MS;
 	n = link_take(l, LINK_WRITTEN);
 	link_rewind(l);
 	pthread_mutex_unlock(&l->lock);
 	buf_free(&l->in);
-	log_error("lost the connection to the keeper");
 	link_end(l, n, LINK_BROKEN);
 }
 
@@ -170,13 +198,11 @@ static void link_connect(struct link *l)
 	pthread_mutex_lock(&l->lock);
 	if (r == ERR_NONE) {
 		l->fd = fd;
-		l->told = false;
+		l->connected = clock_mono_ms();
 		link_flush(l);
 	} else {
-		if (!l->told)
-			log_error("no keeper at %s (%s): start kosmo-keeper; until then pages answer 503", l->path,
-				  r == ERR_IO ? strerror(error) : err_text(r));
-		l->told = true;
+		link_tell(l, "no keeper at %s (%s): start kosmo-keeper; until then pages answer 503", l->path,
+			  r == ERR_IO ? strerror(error) : err_text(r));
 		n = link_take(l, LINK_ALL);
 		buf_wipe(&l->out);
 		l->out_at = 0;
@@ -192,11 +218,17 @@ static void link_deliver(struct link *l, const uint8_t *p, size_t n)
 	struct flight *f = &l->flight[id & LINK_SLOT_MASK];
 	struct buf answer = BUF_INIT;
 	void *arg = NULL;
+	bool again;
 
 	pthread_mutex_lock(&l->lock);
 	if (f->used && f->id == id)
 		arg = link_land(l, f);
+	again = l->told != NULL;
+	l->told = NULL;
+	l->heard = clock_mono_ms();
 	pthread_mutex_unlock(&l->lock);
+	if (again)
+		log_info("the keeper answers again");
 	if (!arg)
 		return; /* too late: it was told so */
 	buf_add(&answer, p, n);
@@ -226,7 +258,9 @@ static bool link_read(struct link *l)
 		size_t len = wire_length(l->in.data + at);
 
 		if (len < 4) {
-			log_error("what listens on %s is no kosmo-keeper", l->path);
+			pthread_mutex_lock(&l->lock);
+			link_tell(l, "what listens on %s is no kosmo-keeper: end it and start kosmo-keeper", l->path);
+			pthread_mutex_unlock(&l->lock);
 			return false;
 		}
 		if (l->in.len - at - WIRE_HEAD < len)
@@ -274,7 +308,11 @@ static void *link_run(void *arg)
 			link_disconnect(l);
 		pthread_mutex_lock(&l->lock);
 		n = link_take(l, LINK_OVERDUE);
-		waiting = l->fd < 0;
+		if (n > 0)
+			link_tell(l,
+				  "the keeper at %s does not answer: if it is stopped or stuck, restart kosmo-keeper",
+				  l->path);
+		waiting = l->fd < 0 && clock_mono_ms() >= l->retry;
 		stopping = l->stopping;
 		pthread_mutex_unlock(&l->lock);
 		link_end(l, n, LINK_LATE);
@@ -336,7 +374,7 @@ void link_submit(struct link *l, struct buf *frame, void *arg)
 						  .id = id,
 						  .used = true,
 						  .start = l->written - l->out_at + l->out.len,
-						  .deadline = clock_mono_ms() + LINK_WAIT_MS};
+						  .submitted = clock_mono_ms()};
 		buf_add(&l->out, frame->data, frame->len);
 		if (l->fd >= 0)
 			link_flush(l);

@@ -9,12 +9,13 @@
 #define LINK_FLIGHTS   1024	  /* requests in flight at most */
 #define LINK_QUEUE_MAX (4u << 20) /* bytes waiting for a keeper that does not read */
 #define LINK_WAIT_MS   10000	  /* an answer takes at most this long */
+#define LINK_SILENT_MS 2500	  /* a keeper that has said nothing for so long to anybody is not waited for */
 
 enum link_result {
 	LINK_ANSWERED,
 	LINK_ABSENT, /* nobody listens */
 	LINK_BROKEN, /* the connection ended before the answer: it may or may not have been done */
-	LINK_LATE,   /* no answer within LINK_WAIT_MS */
+	LINK_LATE,   /* no answer within LINK_WAIT_MS, or LINK_SILENT_MS of a keeper that is stuck */
 	LINK_FULL    /* too much in flight */
 };
 

@@ -66,6 +66,7 @@ static void supervise_exec(const struct conf *conf, const char *path, pid_t pare
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (!supervise_child(conf, parent))
 		_exit(1);
 	execv(path, argv);

@@ -266,9 +266,10 @@ void door_auth_run(struct keeper *k, struct store *st, struct request *r)
 		dialogue_end(r, NULL, VERDICT_INTERNAL, NULL);
 	else if (begin)
 		on_begin(k, st, r, d, now);
-	else if (!st || now <= 0) /* by a clock that cannot be read nothing has begun or expired */
+	else if (!st || now <= 0) { /* by a clock that cannot be read nothing has begun or expired */
+		dialogue_log(d, VERDICT_UNAVAILABLE, "");
 		dialogue_end(r, NULL, VERDICT_UNAVAILABLE, NULL);
-	else
+	} else
 		on_answer(k, st, r, d, now);
 }
 

@@ -16,13 +16,13 @@ static void sweep(const struct keeper *k, struct store *st, bool (*stop)(void *)
 	enum err e = ERR_NONE;
 	while (!e && more && !stop(arg)) /* others' transactions between them */
 		e = store_sweep(st, now, SWEEP_ROWS, &more);
-	if (e && e != ERR_BUSY)
+	if (e && e != ERR_BUSY && e != ERR_IO) /* these are said for the database as a whole: keeper/health.h */
 		syslog(LOG_AUTHPRIV | LOG_ERR, "store: sweeping failed: %s", err_text(e));
 	e = ERR_NONE;
 	more = keep > 0;
 	for (int i = 0; !e && more && i < PRUNE_MOST && !stop(arg); i++)
 		e = store_audit_prune(st, now - keep, SWEEP_ROWS, &more);
-	if (e && e != ERR_BUSY)
+	if (e && e != ERR_BUSY && e != ERR_IO)
 		syslog(LOG_AUTHPRIV | LOG_ERR, "audit: old entries stay: %s; see kosmoctl audit --verify", err_text(e));
 }
 

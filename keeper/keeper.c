@@ -10,6 +10,7 @@ enum err keeper_open(struct keeper *k, const struct conf *conf, struct errmsg *m
 {
 	memset(k, 0, sizeof *k);
 	k->conf = conf;
+	pthread_mutex_init(&k->health.lock, NULL);
 	char key[4096];
 	if ((size_t)snprintf(key, sizeof key, "%s/key", conf->state_dir) >= sizeof key ||
 	    (size_t)snprintf(k->db_path, sizeof k->db_path, "%s/kosmo.db", conf->state_dir) >= sizeof k->db_path)
@@ -27,6 +28,7 @@ void keeper_close(struct keeper *k)
 	k->seal = NULL;
 	sem_destroy(&k->web_gate.places);
 	sem_destroy(&k->auth_gate.places);
+	pthread_mutex_destroy(&k->health.lock);
 }
 
 enum err keeper_store(const struct keeper *k, struct store **ret, struct errmsg *m)

@@ -3,6 +3,7 @@
 #define KOSMO_KEEPER_H
 
 #include "common/conf.h"
+#include "keeper/health.h"
 #include "keeper/seal.h"
 #include "keeper/store/store.h"
 #include <semaphore.h>
@@ -17,6 +18,7 @@ struct keeper {
 	struct seal *seal;
 	char db_path[4096];
 	struct hash_gate web_gate, auth_gate;
+	struct health health;
 	void (*wake_outbox)(void *); /* a mail was queued */
 	void *wake_arg;
 };

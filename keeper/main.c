@@ -133,16 +133,15 @@ int main(int argc, char **argv)
 	}
 	daemon_harden();
 	i18n_init();
-	openlog("kosmo-keeper", LOG_PID, LOG_AUTHPRIV);
+	/* the journal gets each line once; without one they are on stderr too, for those who have no syslog either */
+	openlog("kosmo-keeper", LOG_PID | (getenv("JOURNAL_STREAM") ? 0 : LOG_PERROR), LOG_AUTHPRIV);
 	enum err e = conf_load(file, &conf, &m);
 	if (!e)
 		e = daemon_become_owner(conf->state_dir, &m);
 	if (!e)
 		e = serve(conf, &m);
-	if (e) {
-		fprintf(stderr, "kosmo-keeper: %s\n", m.text);
+	if (e)
 		syslog(LOG_ERR, "%s", m.text);
-	}
 	conf_free(conf);
 	closelog();
 	return e ? 1 : 0;

@@ -4,6 +4,7 @@
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "common/wire.h"
+#include "keeper/health.h"
 #include "keeper/house.h"
 #include "keeper/outbox.h"
 #include <poll.h>
@@ -249,17 +250,15 @@ static void *run(void *arg)
 	struct outbox *o = arg;
 	pthread_setname_np(pthread_self(), "outbox");
 	do {
-		struct errmsg m;
-		if (!o->st && keeper_store(o->k, &o->st, &m)) {
-			o->st = NULL;
+		health_before(o->k, &o->st);
+		if (!o->st)
 			continue;
-		}
 		enum err e = ERR_NONE;
 		while (!e && !stopping(o))
 			e = send_one(o);
-		if (e && e != ERR_NOTFOUND)
-			syslog(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
 		house_keep(&o->house, o->k, o->st, stop, o);
+		if (!health_after(o->k, &o->st) && e && e != ERR_NOTFOUND)
+			syslog(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
 	} while (rest(o));
 	if (o->st)
 		house_note(&o->house, o->st);

@@ -1,11 +1,11 @@
 #include "config.h"
 
+#include "keeper/health.h"
 #include "keeper/pool.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #define BEHIND 10 /* a tenth of the weight of a thread that is not */
@@ -56,12 +56,9 @@ static void *work(void *arg)
 	if (p->behind)
 		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), BEHIND);
 	while (take(p, &j)) {
-		struct errmsg m;
-		if (!st && keeper_store(p->k, &st, &m)) {
-			syslog(LOG_AUTHPRIV | LOG_ERR, "store: %s", m.text);
-			st = NULL;
-		}
+		health_before(p->k, &st);
 		j.run(p->k, st, j.arg);
+		health_after(p->k, &st);
 	}
 	store_close(st);
 	return NULL;

@@ -1,5 +1,5 @@
 /* A bounded pool of worker threads, each with a store handle of its own, opened when first needed; where
- * that failed, by the next job again. */
+ * that failed, by the next job again (keeper/health.h). */
 #ifndef KOSMO_POOL_H
 #define KOSMO_POOL_H
 

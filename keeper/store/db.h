@@ -60,6 +60,13 @@ struct db_driver {
 	/* Outside transactions, holding up nobody but the caller: what must be done once in a while. Without
 	 * `housekeeping` only if it is overdue. */
 	void (*tidy)(struct db *db, bool housekeeping);
+
+	/* Before a job: ERR_NONE, or why this connection must be given up (its files were moved, replaced, cut short).
+	 */
+	enum err (*intact)(struct db *db, struct errmsg *m);
+	/* After a job: the first failure since this was asked last, in words for the log. *ret_worked: something was
+	 * committed meanwhile. */
+	enum err (*health)(struct db *db, bool *ret_worked, struct errmsg *m);
 };
 
 extern const struct db_driver db_sqlite;

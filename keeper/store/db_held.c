@@ -110,6 +110,8 @@ void store_hold(void (*hold)(bool on))
 	driver.column = db_sqlite.column;
 	driver.changes = db_sqlite.changes;
 	driver.reset = db_sqlite.reset;
+	driver.intact = db_sqlite.intact;
+	driver.health = db_sqlite.health;
 	held = hold;
 }
 

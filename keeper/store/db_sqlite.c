@@ -79,6 +79,16 @@ enum err sq_failure(int rc)
 	return e != ERR_NONE ? e : ERR_INTERNAL;
 }
 
+/* The driver's callers pass on codes alone; the words are for the program that logs. */
+static enum err noted(struct db *db, int rc)
+{
+	if ((rc & 0xff) != SQLITE_CONSTRAINT && db->failed == ERR_NONE) {
+		db->failed = sq_failure(rc);
+		sq_explain(db->sq, rc, sqlite3_db_filename(db->sq, "main"), &db->why);
+	}
+	return sq_failure(rc);
+}
+
 static void nap(long ns)
 {
 	(void)nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
@@ -127,7 +137,7 @@ static enum err sq_prepare(struct db *db, const char *sql, struct db_stmt **ret)
 	rc = sqlite3_prepare_v3(db->sq, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, NULL);
 	if (rc != SQLITE_OK || s->stmt == NULL) {
 		free(s);
-		return sq_failure(rc);
+		return noted(db, rc);
 	}
 	s->db = db;
 	s->params = sqlite3_bind_parameter_count(s->stmt);
@@ -183,7 +193,7 @@ static enum db_step sq_step(struct db_stmt *s, enum err *ret_err)
 		return DB_ROW;
 	if (rc == SQLITE_DONE)
 		return DB_DONE;
-	*ret_err = sq_failure(rc);
+	*ret_err = noted(s->db, rc);
 	return DB_ERROR;
 }
 
@@ -236,7 +246,10 @@ static int run(struct db *db, struct db_stmt **s, const char *sql)
 		return SQLITE_NOMEM;
 	rc = sqlite3_step((*s)->stmt);
 	(void)sqlite3_reset((*s)->stmt);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	if (rc == SQLITE_DONE)
+		return SQLITE_OK;
+	(void)noted(db, rc);
+	return rc;
 }
 
 static void sq_rollback(struct db *db)
@@ -259,9 +272,17 @@ static enum err sq_commit(struct db *db)
 {
 	int rc;
 
+	/* What would go into a file that nobody finds again must not be acknowledged. */
+	db->failed = db_files_same(&db->files, &db->why);
+	if (db->failed != ERR_NONE) {
+		sq_rollback(db);
+		return ERR_IO;
+	}
 	db->deadline = 0;
 	rc = run(db, &db->commit, "COMMIT");
-	if (rc != SQLITE_OK)
+	if (rc == SQLITE_OK)
+		db->worked = true;
+	else
 		sq_rollback(db);
 	return from_sqlite(rc);
 }
@@ -298,7 +319,10 @@ static void sq_close(struct db *db)
 	sq_finish(db->begin_write);
 	sq_finish(db->commit);
 	sq_finish(db->rollback);
+	if (!db_files_may_tidy(&db->files))
+		(void)sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_close(db->sq);
+	db_files_drop(&db->files); /* only now: until then its log is in use */
 	free(db);
 }
 
@@ -321,7 +345,10 @@ static enum err pragmas(struct db *db, const char *path, struct errmsg *m)
 				  "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-8192;"
 				  "PRAGMA journal_size_limit=16777216",
 				  NULL, NULL, NULL);
-	return rc == SQLITE_OK ? ERR_NONE : err_set(m, sq_failure(rc), "%s: %s", path, sqlite3_errmsg(db->sq));
+	if (rc == SQLITE_OK)
+		return ERR_NONE;
+	sq_explain(db->sq, rc, path, m);
+	return sq_failure(rc);
 }
 
 static enum err connect(const char *path, bool alone, struct db **ret, struct errmsg *m)
@@ -339,7 +366,10 @@ static enum err connect(const char *path, bool alone, struct db **ret, struct er
 	rc = sqlite3_open_v2(path, &db->sq, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
 		e = sq_failure(rc);
-		(void)err_set(m, e, "%s: %s", path, db->sq ? sqlite3_errmsg(db->sq) : "out of memory");
+		if (db->sq != NULL)
+			sq_explain(db->sq, rc, path, m);
+		else
+			(void)err_set(m, e, "out of memory");
 		goto out;
 	}
 	(void)sqlite3_extended_result_codes(db->sq, 1);
@@ -380,7 +410,7 @@ static enum err ask(struct db *db, const char *sql, char *ret, size_t cap)
 			e = ERR_NOMEM;
 		break;
 	case DB_DONE:
-		e = ERR_CORRUPT;
+		e = noted(db, SQLITE_NOTADB);
 		break;
 	case DB_ERROR:
 		break;
@@ -409,21 +439,29 @@ static enum err sq_open(const char *where, bool alone, struct db **ret, struct e
 		return err_set(m, ERR_DENIED, "%s: not a regular file (symbolic links are refused)", path);
 	if ((sb.st_mode & 077) != 0)
 		return err_set(m, ERR_DENIED, "%s: others than its owner have access: chmod 600 it", path);
+	/* SQLite would fall back to reading, and leave a log behind that nobody can write */
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0) {
+		sq_unwritable(path, strerror(errno), m);
+		return ERR_IO;
+	}
+	e = db_files_joinable(path, m);
+	if (e != ERR_NONE)
+		return e;
 	e = connect(path, alone, &db, m);
 	if (e != ERR_NONE)
 		return e;
-	(void)snprintf(ours, sizeof(ours), "%d", APPLICATION_ID);
 	e = ask(db, "PRAGMA application_id", word, sizeof(word));
+	(void)snprintf(ours, sizeof(ours), "%d", APPLICATION_ID);
 	if (e == ERR_NONE && strcmp(word, ours) != 0)
-		e = ERR_CORRUPT;
+		e = noted(db, SQLITE_NOTADB);
 	if (e == ERR_NONE)
 		e = ask(db, "PRAGMA journal_mode", word, sizeof(word));
 	if (e == ERR_NONE && strcmp(word, "wal") != 0)
-		e = ERR_CORRUPT;
-	if (e == ERR_CORRUPT)
-		(void)err_set(m, e, "%s: not a store of this program, or damaged", path);
-	else if (e != ERR_NONE)
-		(void)err_set(m, e, "%s: %s", path, sqlite3_errmsg(db->sq));
+		e = noted(db, SQLITE_NOTADB);
+	if (db->failed != ERR_NONE)
+		(void)err_set(m, e, "%s", db->why.text);
+	if (e == ERR_NONE && !alone) /* that one has no -shm, and nobody beside it */
+		e = db_files_note(&db->files, path, m);
 	if (e == ERR_NONE)
 		*ret = db;
 	else
@@ -548,6 +586,23 @@ static void sq_tidy(struct db *db, bool housekeeping)
 	db->wal_pages = 0;
 }
 
+static enum err sq_intact(struct db *db, struct errmsg *m)
+{
+	return db_files_same(&db->files, m);
+}
+
+static enum err sq_health(struct db *db, bool *ret_worked, struct errmsg *m)
+{
+	enum err e = db->failed;
+
+	*ret_worked = db->worked;
+	if (e != ERR_NONE)
+		*m = db->why;
+	db->failed = ERR_NONE;
+	db->worked = false;
+	return e;
+}
+
 const struct db_driver db_sqlite = {
     .dialect = DB_DIALECT_SQLITE,
     .create = sq_create,
@@ -569,4 +624,6 @@ const struct db_driver db_sqlite = {
     .check = sq_check,
     .bulk = sq_bulk,
     .tidy = sq_tidy,
+    .intact = sq_intact,
+    .health = sq_health,
 };

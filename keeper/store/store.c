@@ -368,7 +368,9 @@ enum err schema_read(struct store *st, const char *path, int64_t *ret_version, s
 		buf_wipe(&st->plain);
 		if (e == ERR_NONE && seal_unbox(st->seal, &key_check, box.p, box.n, &st->plain) != ERR_NONE) {
 			query_close(&q);
-			return err_set(m, ERR_CORRUPT, "%s: was made with another key", path);
+			return err_set(m, ERR_CORRUPT,
+				       "%s: was made with another key: restore the key from the backup of this store",
+				       path);
 		}
 	}
 	query_close(&q);
@@ -417,6 +419,16 @@ enum err store_open(const char *path, const struct seal *seal, struct store **re
 	else
 		store_close(st);
 	return e;
+}
+
+enum err store_intact(struct store *st, struct errmsg *m)
+{
+	return st->drv->intact(st->db, m);
+}
+
+enum err store_health(struct store *st, bool *ret_worked, struct errmsg *m)
+{
+	return st->drv->health(st->db, ret_worked, m);
 }
 
 void store_bulk(struct store *st)

@@ -29,6 +29,11 @@ enum err store_file_check(struct store *st, struct errmsg *m);
  * of the database's locks, hold(false) behind it. Who stands still between two of them, in the middle of merely
  * reading, keeps everybody out. They do not nest. */
 void store_hold(void (*hold)(bool on));
+/* Before a job: ERR_NONE, or why this handle must be closed: the files it writes are no longer those at its path. */
+enum err store_intact(struct store *st, struct errmsg *m);
+/* After a job: what failed first in the database since this was asked last, as a sentence for the log; after
+ * ERR_CORRUPT the handle must be closed. *ret_worked: something was committed meanwhile. */
+enum err store_health(struct store *st, bool *ret_worked, struct errmsg *m);
 /* For a job of many rows (import, drop): more memory, fewer checkpoints, and a pause before each transaction, so that
  * other processes' logins get their turn. Keep transactions at about 10 ms. */
 void store_bulk(struct store *st);

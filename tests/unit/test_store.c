@@ -673,10 +673,94 @@ static void busy(void **state)
 	OK(store_commit(f->st));
 }
 
+/* Moved, removed, replaced or cut short under an open handle: it must be given up, nothing that is written then is
+ * acknowledged, and no second one is opened beside it. Put back, all goes on. */
+static void files_under_a_running_program(void **state)
+{
+	static const struct {
+		const char *suffix;
+		enum { AWAY, OTHER, SHORT } what;
+		const char *says;
+	} cases[] = {{"", AWAY, "moved or removed"},	 {"-wal", AWAY, "moved or removed"},
+		     {"-shm", AWAY, "moved or removed"}, {"", OTHER, "another file"},
+		     {"-wal", OTHER, "another file"},	 {"", SHORT, "cut short"}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct person p = person_make(i % 2 ? "odd" : "even");
+		struct store *second = NULL;
+		struct errmsg m = {""};
+		char name[PATH_MAX + 8], away[PATH_MAX + 16];
+		struct stat sb;
+		bool worked;
+		FILE *other;
+
+		snprintf(name, sizeof name, "%s%s", f->path, cases[i].suffix);
+		snprintf(away, sizeof away, "%s.away", name);
+		if (cases[i].what == SHORT) { /* grown before, so that it loses nothing */
+			assert_int_equal(stat(name, &sb), 0);
+			assert_int_equal(truncate(name, sb.st_size + 4096), 0);
+		}
+		OK(store_intact(f->st, &m));
+		assert_int_equal(cases[i].what == SHORT ? truncate(name, sb.st_size) : rename(name, away), 0);
+		if (cases[i].what == OTHER) {
+			other = fopen(name, "w");
+			assert_non_null(other);
+			fclose(other);
+			assert_int_equal(chmod(name, 0600), 0);
+		}
+
+		assert_int_not_equal(store_intact(f->st, &m), ERR_NONE);
+		assert_non_null(strstr(m.text, cases[i].says));
+		assert_int_not_equal(store_open(f->path, f->seal, &second, &m), ERR_NONE);
+		assert_null(second);
+		OK(store_begin(f->st));
+		OK(store_person_add(f->st, &p));
+		assert_int_equal(store_commit(f->st), ERR_IO);
+		assert_int_equal(store_health(f->st, &worked, &m), ERR_IO);
+		assert_non_null(strstr(m.text, cases[i].says));
+		assert_false(worked);
+
+		assert_int_equal(cases[i].what == SHORT ? truncate(name, sb.st_size + 4096) : rename(away, name), 0);
+		OK(store_intact(f->st, &m));
+		assert_int_equal(store_health(f->st, &worked, &m), ERR_NONE);
+		OK(store_open(f->path, f->seal, &second, &m));
+		store_close(second);
+		OK(store_begin(f->st));
+		OK(store_person_add(f->st, &p)); /* what was not acknowledged is not there either */
+		OK(store_person_delete(f->st, &p.id));
+		OK(store_commit(f->st));
+		store_health(f->st, &worked, &m);
+		assert_true(worked);
+		person_wipe(&p);
+	}
+}
+
+/* What failed is said once, in words, with what to do. */
+static void health_of_a_locked_store(void **state)
+{
+	struct fixture *f = *state;
+	struct errmsg m = {""};
+	sqlite3 *sq = NULL;
+	bool worked;
+
+	assert_int_equal(sqlite3_open_v2(f->path, &sq, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(sq, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(store_begin(f->st), ERR_BUSY);
+	assert_int_equal(store_health(f->st, &worked, &m), ERR_BUSY);
+	assert_non_null(strstr(m.text, "fuser"));
+	assert_int_equal(store_health(f->st, &worked, &m), ERR_NONE);
+	assert_int_equal(sqlite3_close(sq), SQLITE_OK);
+	OK(store_begin(f->st));
+	OK(store_commit(f->st));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(parameters_in_order),
+	    TEST(files_under_a_running_program),
+	    TEST(health_of_a_locked_store),
 	    TEST(texts_prepare),
 	    TEST(modes),
 	    TEST(create_twice),

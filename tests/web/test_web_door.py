@@ -21,39 +21,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "pam"))
 
 from conftest import BUILD, SANITIZED  # noqa: E402
-from harness import Instance, Person, Process, accepts, wait_until  # noqa: E402
+from harness import CLOCK_SHIM, Instance, Person, Process, accepts, wait_until  # noqa: E402
 from kosmo_wire import Client, encode, receive  # noqa: E402
 
 import socket  # noqa: E402
 
 MAILER = BUILD / "enroll/kosmo-mailer"
 NEW = "mikan to densha 27"
-
-# The keeper's wall clock: $CLOCK_FILE holds seconds to add, and a time to stand still at (0: it runs).
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t id, struct timespec *ts)
-{
-	static int (*real)(clockid_t, struct timespec *);
-	static volatile long long *offset;
-	if (!real) {
-		int fd = open(getenv("CLOCK_FILE"), O_RDONLY);
-		offset = mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
-		close(fd);
-		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-	}
-	int r = real(id, ts);
-	if (!r && id == CLOCK_REALTIME && offset != MAP_FAILED)
-		ts->tv_sec = offset[1] ? offset[1] : ts->tv_sec + offset[0];
-	return r;
-}
-"""
 
 
 class Member(Person):
@@ -70,7 +44,7 @@ class Door(Instance):
         self.web, self.mailer, self.seen = self.dir / "run/web.sock", None, set()
         self.clock = self.dir / "clock"
         source, self.shim = self.dir / "shim.c", self.dir / "shim.so"
-        source.write_text(SHIM)
+        source.write_text(CLOCK_SHIM)
         subprocess.run(["cc", "-shared", "-fPIC", "-o", self.shim, source, "-ldl"], check=True)
         self.move_clock(0)
 
