@@ -121,7 +121,7 @@ static enum err not_in(struct store *st, struct attempt *a, int64_t now, const c
 	enum err e = limits_wrong(st, l, now);
 	if (!e)
 		e = audit(st, a, a->found, now, wrong, detail);
-	if (!e && l->closed)
+	if (!e && l->closed && !l->disabled)
 		e = audit(st, a, l->person, now, "lane.closed", l->key.kind == FACTOR_NONE ? "password" : "code");
 	if (!e && l->disabled)
 		e = audit(st, a, true, now, "factor.disabled", "totp");

@@ -206,6 +206,15 @@ class Instance:
         finally:
             db.close()
 
+    def write(self, sql, *args):
+        """As time would have brought it about."""
+        db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)
+        try:
+            with db:
+                assert db.execute(sql, args).rowcount > 0, sql
+        finally:
+            db.close()
+
     def start(self, env=None):
         self.process = Process([*(self.log.prefix if self.log else []), KEEPER, "-c", self.conf], self.dir / "keeper.log", env)
         wait_until(lambda: accepts(socket.AF_UNIX, str(self.socket)) or not self.process.alive(), 20, "the keeper")
