@@ -158,6 +158,51 @@ def test_show_in_words(h):
     assert h("user", "show", "a b").exit == INPUT
 
 
+def test_why_somebody_cannot_get_in(h):
+    def why(login, word, *words):
+        p = h.show(login)
+        assert p["blocked_by"] == word and all(w in p["access"] for w in words), p
+        assert f"access           {p['access']}\n" in h("user", "show", login).out
+
+    def store(sql, *args):
+        import sqlite3
+        db = sqlite3.connect(h.db)
+        with db:
+            db.execute(sql, args)
+        db.close()
+
+    import time
+    import uuid
+    why("hanako", "not_begun", "not begun", "confirming the birth date")
+    h("user", "disable", "hanako")
+    why("hanako", "disabled", "kosmoctl user enable")
+    h("user", "enable", "hanako")
+    h("user", "expire", "hanako", "2020-01-01")
+    why("hanako", "expired", "2019-12-31" if time.timezone == 0 else "20")
+    h("user", "expire", "hanako", "never")
+    h("user", "add", "alice", "--role", "staff", "--password-stdin", stdin=b"kuroneko-yamato-7\n")
+    why("alice", "unfinished", "accepting the terms", "no login at the terminal")
+    h.load("login,role,password,totp_secret\nbob,staff,kuroneko-yamato-7,GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n")
+    why("bob", "", "can log in")
+    row = "INSERT INTO counter VALUES ((SELECT id FROM person WHERE login = 'bob'), ?, ?, ?, ?, ?, ?, 0, 0, ?)"
+    now, nothing = int(time.time()), bytes(16)
+    store(row, 0, 1, uuid.uuid4().bytes, 12, now + 4000, now + 4000, now + 5000)
+    why("bob", "", "can log in")  # the clock was ahead
+    store(row, 0, 6, nothing, 5, now + 300, now - 1, now + 5000)
+    why("bob", "waiting", "must wait", "5 wrong passwords in a row", "except with a browser or key")
+    store("UPDATE counter SET failures = 100, not_before = ? WHERE lane = 6", now + 80000)
+    why("bob", "lane_closed", "cannot log in until", "100 wrong passwords in a row", "user unlock")
+    store(row, 1, 7, nothing, 100, (1 << 63) - 1, now, (1 << 63) - 1)
+    why("bob", "factor_disabled", "recovery code", "user unlock")
+    assert h("user", "unlock", "bob").out == "bob: unlocked\n" and h.events()[:2] == ["factor.enabled", "user.unlock"]
+    why("bob", "", "can log in")
+    assert h("user", "unlock", "bob").out == "bob: nothing was counted\n" and h("user", "unlock", "nobody-here").exit == INPUT
+    store("INSERT INTO batch VALUES (?, 1, 0)", b"x" * 16)
+    store("UPDATE person SET batch = ? WHERE login = 'bob'", b"x" * 16)
+    said = h("user", "show", "bob")
+    assert said.exit == INPUT and "import that brings them is not through" in said.err
+
+
 def test_an_old_initial_password_lapses(h):
     (h.dir / "kosmo.conf.d/days.conf").write_text("initial_password_days = 1\n")
     assert h.show("hanako")["state"] == "waiting"

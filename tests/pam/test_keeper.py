@@ -307,7 +307,13 @@ def test_screen_locker(login, instance, folder, driver):
                   **me)
         assert r.code() != SUCCESS and r.asked() == ASKED, "what it says about a key is not believed"
         wait_out()
+        r = login(p.login, p.code(), "x", module="password=skip", **me)
+        assert r.code() != SUCCESS and r.asked() == ASKED, "nor that somebody else has checked its password"
+        wait_out()
         assert login(p.login, p.password, p.code(), **me).code() == SUCCESS
+        lanes = {lane for lane, in instance.rows("SELECT lane FROM counter WHERE owner = (SELECT id FROM person WHERE login = ?)", p.login)}
+        known = instance.rows("SELECT count(*) FROM known WHERE person = (SELECT id FROM person WHERE login = ?)", p.login)
+        assert lanes <= {4} and known == [(0,)], "a lane of its own, and nothing is learned"
         assert login(other.login, other.password, other.code()).code() == SUCCESS
     finally:
         instance.so = MODULE

@@ -123,6 +123,8 @@ def view(fields):
             return {"redirect": "/account", "cookie.session": TOKEN[::-1]}
         return {"status": 200, "page": "login", "v.login": fields.get("f.login", ""), "v.csrf": "tok<en",
                 "e.form": "Wrong & wrong", "e.login": "no \"such\" one"}
+    if a == "code" and fields["method"] == "POST":
+        return {"redirect": "/", "cookie.session": TOKEN, "cookie.device": TOKEN}
     if a == "logout":
         return {"redirect": "/login", "cookie.session": ""}
     if a == "app.qr":
@@ -189,6 +191,13 @@ def test_redirects_and_cookies(door, seen):
     assert seen[1]["session"] == TOKEN
     r = door.ask("POST", "/logout", "csrf=x")
     assert r.cookies == ["kosmo=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]
+
+
+def test_device_cookie(door, seen):
+    r = door.ask("POST", "/login/code", "code=123456&csrf=x", {"Cookie": f"kosmo={TOKEN}; kosmo-device={TOKEN[::-1]}"})
+    assert seen[-1]["device"] == TOKEN[::-1] and seen[-1]["session"] == TOKEN
+    assert sorted(r.cookies) == [f"kosmo-device={TOKEN}; Path=/; HttpOnly; SameSite=Lax; Max-Age=34560000",
+                                 f"kosmo={TOKEN}; Path=/; HttpOnly; SameSite=Lax"]
 
 
 def test_two_session_cookies_are_none(door, seen):
