@@ -56,7 +56,14 @@ static const struct {
 };
 
 /* One condition; rows of one call are joined by "or". */
-#define A(n, op, ...) SCMP_CMP(n, SCMP_CMP_##op, __VA_ARGS__)
+#define EQ(n, value)                                                                                                   \
+	{                                                                                                              \
+		n, SCMP_CMP_EQ, value, 0                                                                               \
+	}
+#define MASKED(n, mask, value)                                                                                         \
+	{                                                                                                              \
+		n, SCMP_CMP_MASKED_EQ, mask, value                                                                     \
+	}
 /* On s390 the first two arguments of clone are the other way round. */
 #if defined(__s390__)
 #define CLONE_FLAGS 1
@@ -76,38 +83,38 @@ static const struct {
 	const char *names;
 	struct scmp_arg_cmp arg;
 } calls_limited[] = {
-    {ALL, "socket", A(0, EQ, AF_UNIX)},
-    {RELAY, "socket", A(0, EQ, AF_INET)},
-    {RELAY, "socket", A(0, EQ, AF_INET6)},
-    {ALL, "socketpair", A(0, EQ, AF_UNIX)},
-    {ENROLLD, "open", A(1, MASKED_EQ, OPEN_WRITES, O_RDONLY)},
-    {ENROLLD, "openat", A(2, MASKED_EQ, OPEN_WRITES, O_RDONLY)},
+    {ALL, "socket", EQ(0, AF_UNIX)},
+    {RELAY, "socket", EQ(0, AF_INET)},
+    {RELAY, "socket", EQ(0, AF_INET6)},
+    {ALL, "socketpair", EQ(0, AF_UNIX)},
+    {ENROLLD, "open", MASKED(1, OPEN_WRITES, O_RDONLY)},
+    {ENROLLD, "openat", MASKED(2, OPEN_WRITES, O_RDONLY)},
     /* a thread, not a child; glibc takes clone where clone3 is not there */
-    {ALL, "clone", A(CLONE_FLAGS, MASKED_EQ, CLONE_THREAD | CLONE_NEW, CLONE_THREAD)},
+    {ALL, "clone", MASKED(CLONE_FLAGS, CLONE_THREAD | CLONE_NEW, CLONE_THREAD)},
     /* never writable and executable, never executable later: code comes from files alone (a library loaded late) */
-    {ALL, "mmap mmap2", A(2, MASKED_EQ, PROT_EXEC, 0)},
-    {ALL, "mmap mmap2", A(2, MASKED_EQ, PROT_WRITE, 0)},
-    {ALL, "mprotect", A(2, MASKED_EQ, PROT_EXEC, 0)},
-    {ALL, "prlimit64", A(0, EQ, 0)},
-    {ALL, "prctl", A(0, EQ, PR_SET_NAME)},
-    {ALL, "prctl", A(0, EQ, PR_GET_NAME)},
-    {ALL, "prctl", A(0, EQ, PR_GET_DUMPABLE)},
+    {ALL, "mmap mmap2", MASKED(2, PROT_EXEC, 0)},
+    {ALL, "mmap mmap2", MASKED(2, PROT_WRITE, 0)},
+    {ALL, "mprotect", MASKED(2, PROT_EXEC, 0)},
+    {ALL, "prlimit64", EQ(0, 0)},
+    {ALL, "prctl", EQ(0, PR_SET_NAME)},
+    {ALL, "prctl", EQ(0, PR_GET_NAME)},
+    {ALL, "prctl", EQ(0, PR_GET_DUMPABLE)},
     /* no F_SETOWN, F_SETSIG: they send signals to others */
-    {ALL, "fcntl fcntl64", A(1, EQ, F_DUPFD)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_DUPFD_CLOEXEC)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_GETFD)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_SETFD)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_GETFL)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_SETFL)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_GETLK)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_SETLK)},
-    {ALL, "fcntl fcntl64", A(1, EQ, F_SETLKW)},
-    {ALL, "fcntl64", A(1, EQ, LOCK64_GET)},
-    {ALL, "fcntl64", A(1, EQ, LOCK64_SET)},
-    {ALL, "fcntl64", A(1, EQ, LOCK64_WAIT)},
-    {ALL, "ioctl", A(1, EQ, FIONREAD)},
-    {ALL, "ioctl", A(1, EQ, FIONBIO)},
-    {ALL, "ioctl", A(1, EQ, TCGETS)},
+    {ALL, "fcntl fcntl64", EQ(1, F_DUPFD)},
+    {ALL, "fcntl fcntl64", EQ(1, F_DUPFD_CLOEXEC)},
+    {ALL, "fcntl fcntl64", EQ(1, F_GETFD)},
+    {ALL, "fcntl fcntl64", EQ(1, F_SETFD)},
+    {ALL, "fcntl fcntl64", EQ(1, F_GETFL)},
+    {ALL, "fcntl fcntl64", EQ(1, F_SETFL)},
+    {ALL, "fcntl fcntl64", EQ(1, F_GETLK)},
+    {ALL, "fcntl fcntl64", EQ(1, F_SETLK)},
+    {ALL, "fcntl fcntl64", EQ(1, F_SETLKW)},
+    {ALL, "fcntl64", EQ(1, LOCK64_GET)},
+    {ALL, "fcntl64", EQ(1, LOCK64_SET)},
+    {ALL, "fcntl64", EQ(1, LOCK64_WAIT)},
+    {ALL, "ioctl", EQ(1, FIONREAD)},
+    {ALL, "ioctl", EQ(1, FIONBIO)},
+    {ALL, "ioctl", EQ(1, TCGETS)},
 };
 
 /* What no library tries by accident: whoever makes these calls is not us any more. */
@@ -145,7 +152,7 @@ static int calls_add(scmp_filter_ctx f, uint32_t action, const char *names, unsi
 
 static int calls_fill(scmp_filter_ctx f, unsigned who)
 {
-	const struct scmp_arg_cmp own = A(0, EQ, (scmp_datum_t)getpid());
+	const struct scmp_arg_cmp own = EQ(0, (scmp_datum_t)getpid());
 	int r = calls_add(f, SCMP_ACT_KILL_PROCESS, calls_deadly, 0, NULL);
 
 	for (size_t i = 0; r == 0 && i < sizeof calls_allowed / sizeof *calls_allowed; i++)
