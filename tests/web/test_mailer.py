@@ -1,6 +1,7 @@
 """kosmo-mailer against real SMTP servers and a Maildir, spoken to as the keeper does."""
 import email
 import email.policy
+import itertools
 import os
 import pathlib
 import signal
@@ -515,7 +516,8 @@ def test_log_holds_no_address(instance, relay, tmp_path):
     assert send(client, to="hanako")[0] == "permanent"
     inbox.controller.stop()
     assert send(client)[0] == "temporary"
-    lines = [log.recv(2000).decode() for _ in range(4)]
+    said = (log.recv(2000).decode() for _ in range(5))
+    lines = list(itertools.islice((line for line in said if "sandbox goes without" not in line), 4))
     assert all("kosmo-mailer[" in line and "hanako" not in line.lower() for line in lines)
     assert "<made-up-1@example.jp>: sent" in lines[0]
     assert "<made-up-1@example.jp>: permanent, reply 550" in lines[1]
