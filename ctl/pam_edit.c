@@ -33,6 +33,12 @@ static void edit_account(const struct pam_edit *e, struct buf *b)
 	buf_addf(b, "%saccount  required   %s%s\n%s", edit_begin, e->module, e->args, edit_end);
 }
 
+static void edit_password(const struct pam_edit *e, struct buf *b)
+{
+	buf_addf(b, "%spassword [success=done ignore=ignore default=die] %s%s\n%s", edit_begin, e->module, e->args,
+		 edit_end);
+}
+
 static size_t edit_line(const char *p)
 {
 	size_t n = strcspn(p, "\n");
@@ -51,10 +57,14 @@ static bool edit_jumps(const struct pamconf_line *l)
 }
 
 /* Line numbers of the service's own file: before which one each group goes; 0: there is none. */
-static enum err edit_places(const struct pam_edit *e, const struct pamconf *c, unsigned *ret_auth,
-			    unsigned *ret_account, struct errmsg *m)
+struct edit_places {
+	unsigned auth, account, password;
+};
+
+static enum err edit_places(const struct pam_edit *e, const struct pamconf *c, struct edit_places *ret,
+			    struct errmsg *m)
 {
-	unsigned auth = 0, account = 0;
+	unsigned auth = 0, account = 0, password = 0;
 	for (size_t i = 0; i < c->n; i++) {
 		const struct pamconf_line *l = &c->line[i];
 		if (pamconf_is_kosmo(l))
@@ -64,6 +74,8 @@ static enum err edit_places(const struct pam_edit *e, const struct pamconf *c, u
 			auth = l->top;
 		if (l->type == PAMCONF_ACCOUNT && !account)
 			account = l->top;
+		if (l->type == PAMCONF_PASSWORD && !password)
+			password = l->top;
 	}
 	for (size_t i = 0; i < c->n; i++)
 		if (c->line[i].type == PAMCONF_AUTH && c->line[i].top < auth && edit_jumps(&c->line[i]))
@@ -75,34 +87,39 @@ static enum err edit_places(const struct pam_edit *e, const struct pamconf *c, u
 		return err_set(m, ERR_INVALID,
 			       "%s/%s: no auth line asks for a password; a stack like this is not known", e->folder,
 			       e->service);
-	*ret_auth = auth;
-	*ret_account = account;
+	*ret = (struct edit_places){auth, account, password};
 	return ERR_NONE;
 }
 
 enum err pam_edit_enable(const struct pam_edit *e, struct buf *ret, struct errmsg *m)
 {
 	struct pamconf c;
-	unsigned auth = 0, account = 0, n = 0;
+	struct edit_places at = {0};
+	unsigned n = 0;
 	enum err r = pamconf_read(e->folder, e->service, &c, m);
 	if (!r)
-		r = edit_places(e, &c, &auth, &account, m);
+		r = edit_places(e, &c, &at, m);
 	pamconf_free(&c);
 	if (r)
 		return r;
 	for (const char *p = e->text; *p; p += edit_line(p)) {
 		n++;
-		if (n == auth)
+		if (n == at.auth)
 			edit_auth(e, ret);
-		if (n == account)
+		if (n == at.account)
 			edit_account(e, ret);
+		if (n == at.password)
+			edit_password(e, ret);
 		buf_add(ret, p, edit_line(p));
 	}
 	if (ret->len && ret->data[ret->len - 1] != '\n')
 		buf_addc(ret, '\n');
-	if (!account)
+	if (!at.account)
 		buf_addf(ret, "%saccount  required   %s%s\n@include common-account\n%s", edit_begin, e->module, e->args,
 			 edit_end);
+	if (!at.password)
+		buf_addf(ret, "%spassword [success=done ignore=ignore default=die] %s%s\n@include common-password\n%s",
+			 edit_begin, e->module, e->args, edit_end);
 	return ret->failed ? ERR_NOMEM : ERR_NONE;
 }
 

@@ -71,7 +71,9 @@ def test_enable_confirm_disable(k, tree, service):
     assert said.exit == OK and f"pam confirm --root {tree.top} {service}" in said.out
     changed = [l for l in tree.lines(service) if l not in before[service].splitlines()]
     args = f"pam_kosmo.so conf={k.conf} socket={k.dir}/run/auth.sock"
-    assert changed == [f"auth     [success=done user_unknown=ignore default=die] {args}", f"account  required   {args}"]
+    password = [f"password [success=done ignore=ignore default=die] {args}"]
+    assert changed == [f"auth     [success=done user_unknown=ignore default=die] {args}", f"account  required   {args}", *password,
+                       *(["@include common-password"] if "common-password" not in before[service] else [])]
     # Behind what opens the stack, before what asks for a password.
     lines = tree.lines(service)
     assert lines.index(changed[0]) == lines.index("@include common-auth") - 1
