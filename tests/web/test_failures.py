@@ -144,3 +144,30 @@ def test_no_session_is_eternal(site):
     site.move_clock(3600 * 11)
     assert web(inside).location == "/login"
     site.move_clock(0)
+
+
+def test_in_a_real_browser(site):
+    """What a person does: types, reads the sentence, presses the button once it is mended, and is let in."""
+    from browser import Browser
+    rows = ["the store moved away while it runs", "the keeper killed", "the keeper stopped"]
+    browser, person = Browser(lang="ja"), next(UNUSED)
+    try:
+        for failure in (p.values[0] for p in params() if p.values[0].name in rows):
+            browser.get(site.url + "/login")
+            browser.type("login", person.login)
+            browser.type("password", person.password)
+            with broken(site, failure):
+                browser.press()
+                assert browser.find("html").get_attribute("lang") == "ja" and not RAW.search(browser.text)
+                assert len(browser.find("p.lead").text) > 20
+            wait_until(lambda: press_on(browser), 5, "the page is there again")
+        browser.fill(login=person.login, password=person.password)
+        browser.at("/login/code").fill(code=person.code())
+        browser.at("/first/birth-date")
+    finally:
+        browser.close()
+
+
+def press_on(browser):
+    browser.press("a.button.main")
+    return browser.path.split("?")[0] == "/login" and browser.all("input[name=login]")
