@@ -2,7 +2,6 @@
 
 #include "ctl/pam_edit.h"
 #include "ctl/pamconf.h"
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,17 +44,6 @@ static size_t edit_line(const char *p)
 	return n + (p[n] == '\n');
 }
 
-/* A control that counts lines: whatever comes in between would be counted too. */
-static bool edit_jumps(const struct pamconf_line *l)
-{
-	if (!strchr(l->control, '='))
-		return false;
-	for (const char *p = strchr(l->control, '='); p; p = strchr(p + 1, '='))
-		if (isdigit((unsigned char)p[1]))
-			return true;
-	return false;
-}
-
 /* Line numbers of the service's own file: before which one each group goes; 0: there is none. */
 struct edit_places {
 	unsigned auth, account, password;
@@ -78,7 +66,8 @@ static enum err edit_places(const struct pam_edit *e, const struct pamconf *c, s
 			password = l->top;
 	}
 	for (size_t i = 0; i < c->n; i++)
-		if (c->line[i].type == PAMCONF_AUTH && c->line[i].top < auth && edit_jumps(&c->line[i]))
+		/* whatever comes in between would be counted too */
+		if (c->line[i].type == PAMCONF_AUTH && c->line[i].top < auth && pamconf_jumps(&c->line[i]))
 			return err_set(
 			    m, ERR_INVALID,
 			    "%s/%s:%u: this control counts lines; put pam_kosmo's there by hand (pam_kosmo(8))",
@@ -147,13 +136,13 @@ static enum err edit_alone(const struct pam_edit *e, struct errmsg *m)
 		const struct pamconf_line *l = &c.line[i];
 		if (!pamconf_is_kosmo(l)) {
 			checks |= l->type == PAMCONF_AUTH && pamconf_role(l) == PAMCONF_CHECKS;
-			jump[l->type] |= edit_jumps(l) && strcmp(l->file, e->service) == 0;
+			jump[l->type] |= pamconf_jumps(l) && strcmp(l->file, e->service) == 0;
 			continue;
 		}
 		if (strcmp(l->file, e->service) != 0)
 			r = err_set(m, ERR_INVALID, "%s:%u: pam_kosmo comes in from another file; take it out there",
 				    l->file, l->line);
-		else if (edit_jumps(l) || jump[l->type])
+		else if (pamconf_jumps(l) || jump[l->type])
 			r = err_set(m, ERR_INVALID, "%s:%u: a control counts lines here; take pam_kosmo out by hand",
 				    l->file, l->line);
 	}

@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include "ctl/pamconf.h"
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +13,8 @@
 #define PAMCONF_NESTED	 16   /* PAM_SUBSTACK_MAX_LEVEL, and our bound for includes */
 #define PAMCONF_LINES	 1024 /* a circle of includes ends here */
 #define PAMCONF_FILE_MAX (256 * 1024)
+#define PAMCONF_LINE_MAX 1022	 /* libpam 1.5 takes what is behind for a line of its own */
+#define PAMCONF_SPACE	 " \t\n" /* a carriage return is part of a word */
 
 const char *const pamconf_type_name[PAMCONF_TYPES] = {"auth", "account", "password", "session"};
 
@@ -31,15 +32,16 @@ bool pamconf_split(const char *text, size_t n, struct pamconf_words *ret)
 		return false;
 	memcpy(ret->space, text, n);
 	ret->space[n] = '\0';
+	ret->space[strcspn(ret->space, "#")] = '\0';
 	for (char *p = ret->space; *p && ret->n < sizeof ret->word / sizeof *ret->word;) {
 		char *out;
 		bool bracket;
-		p += strspn(p, " \t\r\n");
-		if (!*p || *p == '#')
+		p += strspn(p, PAMCONF_SPACE);
+		if (!*p)
 			break;
 		bracket = *p == '[';
 		ret->word[ret->n++] = out = p += bracket;
-		for (; *p && (bracket ? *p != ']' : !isspace((unsigned char)*p)); p++) {
+		for (; *p && !strchr(bracket ? "]" : PAMCONF_SPACE, *p); p++) {
 			if (bracket && p[0] == '\\' && p[1] == ']')
 				p++;
 			*out++ = *p;
@@ -134,7 +136,7 @@ static enum err pamconf_take(struct pamconf_reader *r, const char *file, unsigne
 	struct pamconf_line l = {.line = line, .top = r->nested ? r->top : line, .depth = r->depth};
 	const char *type = w->word[0];
 	r->top = l.top;
-	if (strcasecmp(type, "@include") == 0)
+	if (strcmp(type, "@include") == 0)
 		return w->n < 2 ? err_set(r->m, ERR_INVALID, "%s:%u: @include without a file", file, line)
 				: pamconf_nested(r, file, line, w->word[1], only, false);
 	l.missing_ok = *type == '-';
@@ -148,9 +150,9 @@ static enum err pamconf_take(struct pamconf_reader *r, const char *file, unsigne
 		return ERR_NONE;
 	if (w->n < 3)
 		return err_set(r->m, ERR_INVALID, "%s:%u: the line names no module", file, line);
-	l.substack = strcasecmp(w->word[1], "substack") == 0;
+	l.substack = strcmp(w->word[1], "substack") == 0;
 	enum err e = ERR_NONE;
-	if (strcasecmp(w->word[1], "include") != 0)
+	if (strcmp(w->word[1], "include") != 0)
 		e = pamconf_put(r, &l, file, w);
 	else
 		return pamconf_nested(r, file, line, w->word[2], (int)l.type, false);
@@ -189,23 +191,40 @@ out:
 	return e;
 }
 
-/* A backslash at the end of a line joins the next to it. Returns the length with its newline, and counts them. */
-static size_t pamconf_logical(char *p, unsigned *line)
+/* One logical line, as libpam puts it together: a backslash at the end of a line joins the next one that is neither
+ * empty nor a comment; what stands behind a # is no such end. Returns the length with its newline and counts the lines;
+ * ret_first: where it begins. What is not part of it is made spaces. */
+static size_t pamconf_logical(char *p, unsigned *line, unsigned *ret_first, const char **ret_wrong)
 {
-	size_t n = 0;
-	for (;;) {
-		size_t k = strcspn(p + n, "\n");
-		bool more = k && p[n + k - 1] == '\\' && p[n + k];
-		if (more)
-			p[n + k - 1] = ' ';
+	bool some = false, more = true;
+	size_t n = 0, used = 0;
+	while (more && p[n]) {
+		size_t k = strcspn(p + n, "\n"), blank = strspn(p + n, PAMCONF_SPACE), end = k;
+		if (used + k > PAMCONF_LINE_MAX)
+			*ret_wrong = "the line is longer than libpam reads";
+		if (memchr(p + n, '\r', strcspn(p + n, "#\n")))
+			*ret_wrong = "it has a carriage return, which libpam takes for a part of the last word";
+		bool empty = blank >= k || p[n + blank] == '#';
+		if (!some)
+			*ret_first = *line;
+		while (end && strchr(PAMCONF_SPACE, p[n + end - 1]))
+			end--;
+		more = empty || (!memchr(p + n, '#', k) && p[n + end - 1] == '\\');
+		if (empty)
+			memset(p + n, ' ', k);
+		else if (more)
+			p[n + end - 1] = ' ';
+		some |= !empty;
+		used += empty ? 0 : k + 1;
 		n += k;
-		if (!p[n])
-			return n;
-		++*line;
-		if (!more)
-			return n + 1;
-		p[n++] = ' ';
+		if (p[n]) {
+			++*line;
+			p[n++] = more ? ' ' : '\n';
+		}
 	}
+	if (more && some)
+		*ret_wrong = "the last line ends with a backslash, and libpam then reads nothing of the file";
+	return n;
 }
 
 static enum err pamconf_file(struct pamconf_reader *r, const char *name, int only)
@@ -225,10 +244,13 @@ static enum err pamconf_file(struct pamconf_reader *r, const char *name, int onl
 		return e;
 	for (char *p = text; !e && *p;) {
 		unsigned at = line;
+		const char *wrong = NULL;
 		struct pamconf_words w;
-		size_t n = pamconf_logical(p, &line);
+		size_t n = pamconf_logical(p, &line, &at, &wrong);
 		if (!pamconf_split(p, n, &w))
 			e = ERR_NOMEM;
+		else if (wrong)
+			e = err_set(r->m, ERR_INVALID, "%s:%u: %s", name, at, wrong);
 		else if (w.n)
 			e = pamconf_take(r, name, at, only, &w);
 		pamconf_words_free(&w);

@@ -70,5 +70,7 @@ int pamconf_run(const struct pamconf *p, enum pamconf_type type, pamconf_answer 
 const char *pamconf_code(int code);
 /* Is what the control makes of this code "done" or a jump: does success end or shorten the stack? */
 bool pamconf_shortcut(const struct pamconf_line *l, int code);
+/* Does its control count lines, for any code? */
+bool pamconf_jumps(const struct pamconf_line *l);
 
 #endif

@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include "ctl/pamconf.h"
+#include <ctype.h>
+#include <limits.h>
 #include <security/_pam_types.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,10 @@ static const struct {
     {"no_module_data", "PAM_NO_MODULE_DATA", PAM_NO_MODULE_DATA},
     {"conv_err", "PAM_CONV_ERR", PAM_CONV_ERR},
     {"authtok_err", "PAM_AUTHTOK_ERR", PAM_AUTHTOK_ERR},
+    {"authtok_recover_err", "PAM_AUTHTOK_RECOVERY_ERR", PAM_AUTHTOK_RECOVERY_ERR},
+    {"authtok_lock_busy", "PAM_AUTHTOK_LOCK_BUSY", PAM_AUTHTOK_LOCK_BUSY},
+    {"authtok_disable_aging", "PAM_AUTHTOK_DISABLE_AGING", PAM_AUTHTOK_DISABLE_AGING},
+    {"try_again", "PAM_TRY_AGAIN", PAM_TRY_AGAIN},
     {"ignore", "PAM_IGNORE", PAM_IGNORE},
     {"abort", "PAM_ABORT", PAM_ABORT},
     {"authtok_expired", "PAM_AUTHTOK_EXPIRED", PAM_AUTHTOK_EXPIRED},
@@ -70,36 +76,92 @@ const char *pamconf_code(int code)
 	return "a code that pam(3) does not know";
 }
 
-static int pamconf_action(const char *word, size_t n)
+/* An action at *p, moved behind it; false if libpam would not understand it. */
+static bool pamconf_action(const char **p, int *ret)
 {
-	for (size_t i = 0; i < sizeof pamconf_actions / sizeof *pamconf_actions; i++)
-		if (strlen(pamconf_actions[i].word) == n && strncmp(pamconf_actions[i].word, word, n) == 0)
-			return pamconf_actions[i].action;
-	int jump = atoi(word); /* not a number is 0, and libpam refuses that too */
-	return jump > 0 ? jump : DO_BAD;
+	for (size_t i = 0; i < sizeof pamconf_actions / sizeof *pamconf_actions; i++) {
+		size_t n = strlen(pamconf_actions[i].word);
+		if (strncmp(*p, pamconf_actions[i].word, n) == 0) {
+			*ret = pamconf_actions[i].action;
+			*p += n;
+			return true;
+		}
+	}
+	char *end;
+	long jump = isdigit((unsigned char)**p) ? strtol(*p, &end, 10) : 0;
+	if (jump <= 0 || jump > INT_MAX)
+		return false;
+	*ret = (int)jump;
+	*p = end;
+	return true;
 }
 
-/* A code that the control does not name, and without default, is "bad". */
+/* "NAME = ACTION" at *p, moved behind it: index of the code, PAMCONF_CODES for default, -1 if it is none. */
+static int pamconf_rule(const char **p, int *ret_action)
+{
+	size_t i = 0, n = 0;
+	for (; i <= PAMCONF_CODES; i++) {
+		const char *word = i < PAMCONF_CODES ? pamconf_codes[i].word : "default";
+		n = strlen(word);
+		if (strncmp(*p, word, n) == 0)
+			break;
+	}
+	if (i > PAMCONF_CODES)
+		return -1;
+	*p += n;
+	*p += strspn(*p, " \t");
+	if (*(*p)++ != '=')
+		return -1;
+	*p += strspn(*p, " \t");
+	return pamconf_action(p, ret_action) ? (int)i : -1;
+}
+
+/* What a line's control makes of each code. A code without a rule is "bad", and all are where libpam does not
+ * understand the control. */
+static void pamconf_rules(const struct pamconf_line *l, int ret[static PAMCONF_CODES])
+{
+	const char *p = l->control;
+	int fallback = DO_NOTHING, action = DO_BAD;
+	for (size_t i = 0; i < sizeof pamconf_controls / sizeof *pamconf_controls; i++)
+		if (strcasecmp(p, pamconf_controls[i].word) == 0)
+			p = pamconf_controls[i].means;
+	for (size_t i = 0; i < PAMCONF_CODES; i++)
+		ret[i] = DO_NOTHING;
+	for (p += strspn(p, " \t"); *p; p += strspn(p, " \t")) {
+		int code = pamconf_rule(&p, &action);
+		if (code == (int)PAMCONF_CODES && fallback == DO_NOTHING)
+			fallback = action;
+		else if (code >= 0 && code < (int)PAMCONF_CODES)
+			ret[code] = action;
+		if (code >= 0)
+			continue;
+		for (size_t i = 0; i < PAMCONF_CODES; i++)
+			ret[i] = DO_BAD;
+		break;
+	}
+	for (size_t i = 0; i < PAMCONF_CODES; i++)
+		if (ret[i] == DO_NOTHING)
+			ret[i] = fallback == DO_NOTHING ? DO_BAD : fallback;
+}
+
 static int pamconf_does(const struct pamconf_line *l, int code)
 {
-	const char *control = l->control, *want = "default";
-	int action = DO_NOTHING, fallback = DO_BAD;
-	for (size_t i = 0; i < sizeof pamconf_controls / sizeof *pamconf_controls; i++)
-		if (strcasecmp(control, pamconf_controls[i].word) == 0)
-			control = pamconf_controls[i].means;
+	int rule[PAMCONF_CODES];
+	pamconf_rules(l, rule);
 	for (size_t i = 0; i < PAMCONF_CODES; i++)
 		if (pamconf_codes[i].code == code)
-			want = pamconf_codes[i].word;
-	for (const char *p = control; *p;) {
-		p += strspn(p, " \t");
-		size_t n = strcspn(p, " \t"), eq = strcspn(p, "=");
-		if (eq < n && eq == strlen(want) && strncmp(p, want, eq) == 0)
-			action = pamconf_action(p + eq + 1, n - eq - 1);
-		else if (eq < n && eq == 7 && strncmp(p, "default", 7) == 0)
-			fallback = pamconf_action(p + eq + 1, n - eq - 1);
-		p += n;
-	}
-	return action == DO_NOTHING ? fallback : action;
+			return rule[i];
+	return DO_BAD;
+}
+
+bool pamconf_jumps(const struct pamconf_line *l)
+{
+	int rule[PAMCONF_CODES];
+	bool jumps = false;
+	pamconf_rules(l, rule);
+	for (size_t i = 0; i < PAMCONF_CODES; i++)
+		jumps |= rule[i] > 0;
+	return jumps;
 }
 
 bool pamconf_shortcut(const struct pamconf_line *l, int code)
@@ -171,7 +233,7 @@ int pamconf_run(const struct pamconf *p, enum pamconf_type type, pamconf_answer 
 	}
 	if (skip) /* a jump behind the end: libpam refuses */
 		return PAM_PERM_DENIED;
-	return s.status;
+	return s.status == PAM_SUCCESS && s.impression != POSITIVE ? PAM_PERM_DENIED : s.status;
 }
 
 enum pamconf_role pamconf_role(const struct pamconf_line *l)

@@ -127,6 +127,65 @@ static void test_as_libpam(void **state)
 	assert_in_range(let_in, 100, 900);
 }
 
+/* Odd texts: read as libpam reads them, or refused where it stumbles. pam_debug without an argument says yes. */
+static void test_odd_texts(void **state)
+{
+	static const char *const odd[] = {
+	    "# said \\\nauth sufficient pam_permit.so\nauth required pam_debug.so auth=auth_err\n",
+	    "auth required pam_debug.so auth=success#x\nauth required pam_debug.so auth=auth_err\n",
+	    "auth required pam_debug.so auth=success # \\\nauth required pam_debug.so auth=auth_err\n",
+	    "auth required \\\n# in between\n pam_debug.so \\\n\n auth=auth_err\nauth optional pam_permit.so\n",
+	    "auth required pam_debug.so \\ \t\nauth=auth_err\n",
+	    "auth required pam_permit.so \\",
+	    "auth required pam_permit.so \\\n",
+	    "auth required pam_permit.so\r\n",
+	    "auth\vrequired pam_permit.so\n",
+	    "\tauth\trequired\tpam_permit.so",
+	    "AUTH REQUIRED pam_permit.so\n",
+	    "auth [success=done default=die]pam_permit.so\n",
+	    "auth [ success = done\tdefault =die ] pam_permit.so\n",
+	    "auth [try_again=die authtok_recover_err=bad success=done] pam_permit.so\n",
+	    "auth [default=die success=done] pam_permit.so\n",
+	    "auth [default=ok success=die] pam_permit.so\n",
+	    "auth [SUCCESS=done default=ok] pam_permit.so\n",
+	    "auth [success=done,default=die] pam_permit.so\n",
+	    "auth [nonsense=ok success=done] pam_permit.so\n",
+	    "auth [success=done default=die pam_permit.so\n",
+	    "auth [success=0 default=die] pam_permit.so\n",
+	    "auth [success=ok default] pam_permit.so\n",
+	    "auth nonsense pam_permit.so\n",
+	    "auth required pam_debug.so [auth=auth_err]\n",
+	    "@INCLUDE inner\n",
+	    "auth Include pam_permit.so\n",
+	    "auth SUBSTACK pam_permit.so\n",
+	};
+	const struct pam_conv conv = {nobody_asks, NULL};
+	char longest[2048], lines[2200];
+	(void)state;
+	if (access("/lib/x86_64-linux-gnu/security/pam_debug.so", F_OK) != 0)
+		skip();
+	memset(longest, 'x', sizeof longest);
+	(void)snprintf(lines, sizeof lines, "# %.1200s\nauth required pam_permit.so\n", longest);
+	put("other", "auth required pam_deny.so\n");
+	put("inner", "auth required pam_permit.so\n");
+	for (size_t i = 0; i <= sizeof odd / sizeof *odd; i++) {
+		const char *text = i < sizeof odd / sizeof *odd ? odd[i] : lines;
+		struct errmsg m = {""};
+		struct pamconf c;
+		pam_handle_t *pamh = NULL;
+		put("outer", text);
+		enum err e = pamconf_read(folder, "outer", &c, &m);
+		bool ours = !e && pamconf_run(&c, PAMCONF_AUTH, debugged, NULL) == PAM_SUCCESS;
+		bool theirs = pam_start_confdir("outer", "nobody", &conv, folder, &pamh) == PAM_SUCCESS &&
+			      pam_authenticate(pamh, 0) == PAM_SUCCESS;
+		pam_end(pamh, PAM_ABORT);
+		pamconf_free(&c);
+		if (theirs != ours)
+			fail_msg("libpam %s, we %s (%s):\n%s", theirs ? "lets in" : "does not",
+				 ours ? "let in" : "do not", m.text, text);
+	}
+}
+
 /* Enabled and disabled again, a file is what it was, whatever it looked like. */
 static void test_there_and_back(void **state)
 {
@@ -206,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_as_libpam),
+	    cmocka_unit_test(test_odd_texts),
 	    cmocka_unit_test(test_there_and_back),
 	    cmocka_unit_test(test_refused),
 	};
