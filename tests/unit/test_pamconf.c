@@ -201,6 +201,7 @@ static void test_there_and_back(void **state)
 	put("inner", "auth required pam_unix.so\n");
 	put("account", "account required pam_unix.so\n");
 	put("common-account", "account required pam_unix.so\n");
+	put("common-password", "password required pam_unix.so\n");
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		for (enum pam_edit_with with = 0; with < PAM_EDIT_WITH; with++) {
 			AUTO_BUF there = BUF_INIT;
@@ -251,7 +252,7 @@ static void test_refused(void **state)
 
 static int clean(void **state)
 {
-	static const char *const name[] = {"outer", "inner", "other", "account", "common-account"};
+	static const char *const name[] = {"outer", "inner", "other", "account", "common-account", "common-password"};
 	char path[256];
 	(void)state;
 	for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
