@@ -54,9 +54,10 @@ bool attempt_known(struct keeper *k, struct store *st, struct attempt *a, int64_
 	struct person p;
 	struct limit l;
 	memset(&p, 0, sizeof p);
-	bool known = !find(st, a, now, &p) && a->found &&
-		     !limits_for(st, k->seal, &a->origin, &a->person, a->login, FACTOR_NONE, now, &l) &&
-		     limits_known(&l);
+	bool known =
+	    !find(st, a, now, &p) && /* as much is looked up for a name that nobody has */
+	    !limits_for(st, k->seal, &a->origin, a->found ? &a->person : NULL, a->login, FACTOR_NONE, now, &l) &&
+	    limits_known(&l);
 	person_wipe(&p);
 	return known;
 }

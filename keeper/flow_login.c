@@ -69,8 +69,8 @@ static void login_error(struct call *c, const struct limit *l)
 {
 	AUTO_BUF wait = BUF_INIT;
 	AUTO_BUF text = BUF_INIT;
-	if (l->why == LIMITS_ADDRESS) {
-		call_wait(c, l->wait, &wait);
+	if (l->blocked) {
+		call_wait(c, l->blocked, &wait);
 		fill(&text, T(c, N_("Too many wrong attempts came from your network. Please try again in {wait}.")),
 		     (const struct fill[]){{"wait", buf_str(&wait)}, {NULL, NULL}});
 		view_error(c, "form", buf_str(&text));

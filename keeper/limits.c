@@ -92,7 +92,7 @@ static enum err choose(struct store *st, const struct seal *s, const struct orig
 enum err limits_for(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
 		    const char *login, enum factor_kind kind, int64_t now, struct limit *ret)
 {
-	struct limit l = {.key.kind = kind, .person = person != NULL, .room = o->exempt ? EXEMPT_ROOM : 1};
+	struct limit l = {.key.kind = kind, .person = person != NULL, .address_room = o->exempt ? EXEMPT_ROOM : 1};
 	enum err e = ERR_NONE;
 	if (person)
 		l.key.owner = *person;
@@ -100,16 +100,15 @@ enum err limits_for(struct store *st, const struct seal *s, const struct origin 
 		e = bucket(s, login, &l.key.owner);
 	if (!e)
 		e = choose(st, s, o, &l.key, now);
-	if (!e && o->remote && (l.key.lane == LANE_STRANGER || l.key.lane == LANE_EXEMPT)) {
+	l.room = l.key.lane == LANE_EXEMPT ? EXEMPT_ROOM : 1;
+	if (!e && o->remote && l.key.lane >= LANE_ADDRESS && l.key.lane != LANE_UID) {
 		struct net_address from = o->from;
 		net_mask(&from, net_v4(&from) ? PREFIX_V4 : PREFIX_V6);
-		l.bound = true;
+		l.counts = true;
 		l.address.kind = KIND_ADDRESS;
 		l.address.lane = LANE_ALL;
 		e = digest(s, "network", NULL, from.b, sizeof from.b, &l.address.owner);
 	}
-	if (l.key.lane != LANE_EXEMPT && l.key.lane != LANE_STRANGER)
-		l.room = 1;
 	if (!e)
 		*ret = l;
 	return e;
@@ -154,7 +153,7 @@ static int64_t lane_wait(const struct limit *l, int64_t failures)
 static int64_t address_wait(const struct limit *l, int64_t failures)
 {
 	static const struct step table[] = {{40, 0}, {60, 5}, {80, 30}, {120, 120}, {200, 300}, {INT64_MAX, 900}};
-	return step_wait(table, failures / l->room);
+	return step_wait(table, failures / l->address_room);
 }
 
 /* The clock was ahead: what it noted must not bind until it is there again. */
@@ -192,8 +191,14 @@ static enum err address_load(struct store *st, const struct limit *l, int64_t no
 		return e;
 	*c = *was;
 	clock_back(c, address_wait(l, c->failures), now);
-	int64_t fallen = (now - c->seen) * l->room / ADDRESS_DECAY;
-	c->failures = fallen < c->failures ? c->failures - fallen : 0;
+	int64_t fallen = (now - c->seen) * l->address_room / ADDRESS_DECAY;
+	if (fallen < c->failures) {
+		c->failures -= fallen;
+		c->seen += fallen * ADDRESS_DECAY / l->address_room; /* the rest counts: a busy address decays too */
+	} else {
+		c->failures = 0;
+		c->seen = now;
+	}
 	return ERR_NONE;
 }
 
@@ -202,9 +207,8 @@ static enum err address_load(struct store *st, const struct limit *l, int64_t no
 static enum err address_save(struct store *st, const struct limit *l, const struct counter *was, struct counter *c,
 			     bool wrong, int64_t now)
 {
-	if (wrong && c->failures < ADDRESS_MOST * l->room)
+	if (wrong && c->failures < ADDRESS_MOST * l->address_room)
 		c->failures++;
-	c->seen = now;
 	if (wrong && now >= c->not_before)
 		c->not_before = now + address_wait(l, c->failures);
 	c->expires = now + (ADDRESS_MOST + 1) * ADDRESS_DECAY;
@@ -215,7 +219,7 @@ static enum err address_save(struct store *st, const struct limit *l, const stru
 static enum err address_count(struct store *st, const struct limit *l, bool wrong, int64_t now)
 {
 	struct counter was, c;
-	if (!l->bound)
+	if (!l->counts)
 		return ERR_NONE;
 	enum err e = address_load(st, l, now, &was, &c);
 	return e ? e : address_save(st, l, &was, &c, wrong, now);
@@ -225,13 +229,16 @@ static enum err address_count(struct store *st, const struct limit *l, bool wron
 static enum err address_check(struct store *st, struct limit *l, int64_t now)
 {
 	struct counter was, c;
-	if (!l->bound)
+	if (!l->counts)
 		return ERR_NONE;
 	enum err e = address_load(st, l, now, &was, &c);
 	if (e || now >= c.not_before)
 		return e;
+	l->blocked = c.not_before - now;
+	if (l->key.lane == LANE_ADDRESS)
+		return ERR_NONE;
 	l->why = LIMITS_ADDRESS;
-	l->wait = c.not_before - now;
+	l->wait = l->blocked;
 	l->refused = refused(&c, now);
 	e = address_save(st, l, &was, &c, true, now);
 	return e ? e : ERR_DENIED;
@@ -332,7 +339,7 @@ static enum err lane_count(struct store *st, struct limit *l, int64_t now)
 enum err limits_count(struct store *st, struct limit *l, int64_t now)
 {
 	l->why = LIMITS_FREE;
-	l->wait = l->refused = 0;
+	l->wait = l->blocked = l->refused = 0;
 	enum err e = address_check(st, l, now);
 	if (!e)
 		e = all_check(st, l, now);
@@ -383,14 +390,15 @@ enum err limits_wrong(struct store *st, struct limit *l, int64_t now)
 
 enum err limits_right(struct store *st, struct limit *l, int64_t now)
 {
-	l->refused = l->counter.refused > 1 ? l->counter.refused : 0;
+	l->refused = l->counter.refused > 1 ? l->counter.refused - 1 : 0; /* the first one has its row */
 	enum err e = store_counter_clear(st, &l->key);
 	return e ? e : address_count(st, l, false, now);
 }
 
 /* ---- learning ---- */
 
-/* What was counted in its lane before it was last forgotten begins anew. */
+/* The passwords counted in its lane before it was last forgotten begin anew. Codes do not: else whoever knows the
+ * password would have ten more, counted nowhere, each time the owner comes by on another way. */
 static enum err learn(struct store *st, enum known_kind kind, struct counter_key *k, int64_t now)
 {
 	int64_t seen = 0;
@@ -401,12 +409,8 @@ static enum err learn(struct store *st, enum known_kind kind, struct counter_key
 		return e;
 	enum err fresh = e;
 	e = store_known_add(st, &k->owner, kind, &k->what, now);
-	static const int kinds[] = {FACTOR_NONE, FACTOR_TOTP, FACTOR_RECOVERY};
-	for (size_t i = 0; !e && fresh && i < sizeof kinds / sizeof *kinds; i++) {
-		k->kind = kinds[i];
-		e = store_counter_clear(st, k);
-	}
-	return e;
+	k->kind = FACTOR_NONE;
+	return !e && fresh ? store_counter_clear(st, k) : e;
 }
 
 enum err limits_learn(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,

@@ -37,12 +37,15 @@ struct limit {
 	struct counter counter; /* as of limits_count */
 	int64_t room;		/* times the usual failures */
 	bool person;		/* somebody's, no bucket */
-	bool bound;		/* by the address's counter too, */
+	bool counts;		/* against the address too, which binds all lanes but the known address's, */
 	struct counter_key address;
+	int64_t address_room;
 	int64_t total; /* code: failures in a row over all lanes, before this one */
 	/* of a refusal */
 	enum limits_why why;
 	int64_t wait;	 /* seconds until it may be tried again; 0: not by waiting */
+	int64_t blocked; /* seconds that the address has to wait, also where that does not bind: to strangers it must
+			  * not show who is known there */
 	int64_t refused; /* to be audited: so many were refused; 0: nothing to be said yet */
 	/* done by this attempt, to be audited */
 	bool closed, disabled;

@@ -246,6 +246,23 @@ static void codes_of_all_lanes_together_disable_the_factor(void **state)
 	assert_int_equal(attempt(f, &a, &p, FACTOR_TOTP, true, now).why, LIMITS_FREE);
 }
 
+/* The owner comes by on another way again and again: what was guessed from an address of theirs stays counted. */
+static void codes_stay_counted_where_an_address_is_learned_again(void **state)
+{
+	struct fixture *f = *state;
+	const struct person p = person_add(f, "taro");
+	const struct origin shared = at("127.0.0.1");
+	int64_t now = NOW;
+
+	for (int i = 0; i < 100 && !disabled(f, &p); i++) {
+		learn(f, &shared, &p, now);
+		assert_int_equal(lane_of(f, &shared, &p, now), LANE_ADDRESS);
+		now = fail_times(f, &shared, &p, FACTOR_TOTP, 1, now) + 10;
+		assert_true(i < 99 || disabled(f, &p));
+	}
+	assert_true(disabled(f, &p));
+}
+
 static void a_right_code_begins_the_count_of_its_lane_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -348,6 +365,68 @@ static void addresses_are_blocked_and_forgiven(void **state)
 	OK(store_commit(f->st));
 	OK(store_sweep(f->st, now + 8 * HOUR, 10000, NULL));
 	assert_int_equal(raw(f, "UPDATE counter SET seen = seen WHERE kind = 33"), 0);
+}
+
+static struct person *people(struct fixture *f, size_t n)
+{
+	static struct person p[100];
+
+	begin(f);
+	for (size_t i = 0; i < n; i++) {
+		char login[16];
+
+		snprintf(login, sizeof login, "p%zu", i);
+		p[i] = person_make(login);
+		OK(store_person_add(f->st, &p[i]));
+	}
+	return p;
+}
+
+/* Whoever is there all the time does not keep the block alive. */
+static void a_busy_address_is_forgiven_too(void **state)
+{
+	struct fixture *f = *state;
+	const struct origin o = at("203.0.113.9");
+	struct person *p = people(f, 100);
+	int64_t wait, now = NOW;
+
+	assert_int_equal(spray(f, &o, p, 100, now, &wait), 40);
+	now += wait;
+	for (int i = 0; i < 150; i++, now += 10) /* 25 minutes: 41 and one more, of which 50 are forgotten */
+		assert_int_equal(right(f, &o, &p[i % 100], now), LIMITS_FREE);
+	assert_int_equal(spray(f, &o, p, 100, now, &wait), 40);
+}
+
+/* Whoever shares an address with somebody must not read from the block who is known there. */
+static void a_block_does_not_tell_who_is_known_there(void **state)
+{
+	struct fixture *f = *state;
+	const struct origin o = at("203.0.113.9"), office = at("198.51.100.9");
+	struct person *p = people(f, 100);
+	struct person *home = &p[99];
+	int64_t wait, now = NOW;
+
+	learn(f, &o, home, now);
+	/* what is guessed for them counts as for everybody */
+	assert_int_equal(wrong(f, &o, home, now), LIMITS_FREE);
+	assert_int_equal(spray(f, &o, p, 99, now, &wait), 39);
+	struct limit stranger = attempt(f, &o, &p[80], FACTOR_NONE, false, now + 1),
+		     known = attempt(f, &o, home, FACTOR_NONE, false, now + 1), nobody;
+	assert_int_equal(stranger.why, LIMITS_ADDRESS);
+	assert_int_equal(stranger.blocked, 4);
+	assert_int_equal(known.why, LIMITS_FREE);
+	assert_int_equal(known.blocked, 4);
+	nobody = attempt(f, &o, NULL, FACTOR_NONE, false, now + 1);
+	assert_int_equal(nobody.blocked, 4);
+	/* within a wait of their own as well */
+	known = attempt(f, &o, home, FACTOR_NONE, false, now + 1);
+	assert_int_equal(known.why, LIMITS_WAIT);
+	assert_int_equal(known.blocked, 4);
+	assert_int_equal(right(f, &o, home, now + 4), LIMITS_FREE);
+	/* one room for an address, whoever comes from there */
+	learn(f, &office, home, now);
+	assert_int_equal(spray(f, &office, p, 99, now, &wait), 400);
+	assert_true(attempt(f, &office, home, FACTOR_NONE, false, now).blocked > 0);
 }
 
 static void the_exempted_have_ten_times_the_room(void **state)
@@ -467,6 +546,13 @@ static void refusals_are_aggregated(void **state)
 	}
 	assert_in_range(said, 3, 4);
 	assert_in_range(sum, 2 * 3600, 3 * 3600 + 200);
+	/* and of the rest when somebody gets in: each is told of once */
+	assert_int_equal(right(f, &o, &p, now + DAY), LIMITS_FREE);
+	assert_int_equal(wrong(f, &o, &p, now + DAY), LIMITS_FREE);
+	for (int i = sum = 0; i < 7; i++)
+		sum += attempt(f, &o, &p, FACTOR_NONE, false, now + DAY).refused;
+	assert_int_equal(sum, 1);
+	assert_int_equal(attempt(f, &o, &p, FACTOR_NONE, true, now + DAY + 1).refused, 6);
 }
 
 int main(void)
@@ -477,9 +563,12 @@ int main(void)
 	    TEST(strangers_do_not_shut_the_owner_out),
 	    TEST(a_device_is_forgotten_after_ten),
 	    TEST(codes_of_all_lanes_together_disable_the_factor),
+	    TEST(codes_stay_counted_where_an_address_is_learned_again),
 	    TEST(a_right_code_begins_the_count_of_its_lane_anew),
 	    TEST(recovery_codes_wait_but_are_never_shut_out),
 	    TEST(addresses_are_blocked_and_forgiven),
+	    TEST(a_busy_address_is_forgiven_too),
+	    TEST(a_block_does_not_tell_who_is_known_there),
 	    TEST(the_exempted_have_ten_times_the_room),
 	    TEST(a_clock_that_jumps_back_binds_for_the_wait_alone),
 	    TEST(bursts),
