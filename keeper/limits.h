@@ -17,7 +17,7 @@ enum lane {
 	LANE_DEVICE = 1,   /* one counter a device cookie */
 	LANE_KEY = 2,	   /* one a key that sshd verified */
 	LANE_ADDRESS = 3,  /* one an address from where this person fully logged in */
-	LANE_UID = 4,	   /* the account's own uid on auth.sock */
+	LANE_UID = 4,	   /* the account's own uid on auth.sock, or as the caller of sudo or su */
 	LANE_EXEMPT = 5,   /* all of the networks of limits.exempt: ten times the room */
 	LANE_STRANGER = 6, /* everybody else: one for all */
 	LANE_ALL = 7	   /* no lane: the row that says that a factor is disabled */

@@ -16,8 +16,9 @@ struct origin {
 	bool has_device, has_key;
 	uint8_t device[DIGEST_LEN]; /* of the device cookie: known to the person or not */
 	uint8_t key[DIGEST_LEN];    /* of the public key that sshd verified */
-	bool own_uid;		    /* a peer of no trust that asks for its own account: nothing else is believed */
-	bool teaches;		    /* a full login makes device and address known */
+	bool own_uid; /* asked by the account's own uid: a peer of no trust, of which nothing else is believed, or
+		       * somebody in sudo or su, as root's program says */
+	bool teaches; /* a full login makes device and address known */
 };
 
 /* The terminal: address is PAM_RHOST ("" if unset or not believed). */

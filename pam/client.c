@@ -111,6 +111,7 @@ static enum err client_begin(struct client *c)
 	client_put_item(c, "rhost", PAM_RHOST);
 	client_put_item(c, "tty", PAM_TTY);
 	wire_puti(&c->out, "ruid", (int64_t)getuid());
+	wire_puts(&c->out, "own", c->call->own ? "1" : NULL);
 	wire_puts(&c->out, "conf", a->conf);
 	/* From PAM's environment only: the process's own may be its caller's. */
 	wire_puts(&c->out, "sshauth", pam_getenv(c->call->pamh, "SSH_AUTH_INFO_0"));

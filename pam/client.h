@@ -18,6 +18,7 @@ struct client_call {
 	pam_handle_t *pamh;
 	const struct args *args;
 	const char *person; /* whom the keeper is asked for: PAM_USER or, with person=caller, the caller */
+	bool own;	    /* the caller's own account, as in sudo, or in su to oneself; never root's */
 	enum phase phase;
 	bool silent;  /* PAM_SILENT: what the keeper tells is not shown */
 	bool expired; /* PAM_CHANGE_EXPIRED_AUTHTOK: the password is to be changed only if it has expired */

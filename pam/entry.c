@@ -18,7 +18,7 @@ enum entry_whose { ENTRY_KEEPERS, ENTRY_EXEMPT, ENTRY_NOBODY };
 
 /* Who is to be asked about. An account that passwd does not know is the keeper's like any other: what a stranger sees
  * must not depend on it. */
-static enum entry_whose entry_person(pam_handle_t *pamh, const struct args *a, const char **ret)
+static enum entry_whose entry_person(pam_handle_t *pamh, const struct args *a, const char **ret, bool *ret_own)
 {
 	const struct passwd *pw;
 	const char *name = NULL;
@@ -32,6 +32,7 @@ static enum entry_whose entry_person(pam_handle_t *pamh, const struct args *a, c
 	if (name == NULL)
 		return ENTRY_NOBODY;
 	*ret = name;
+	*ret_own = pw != NULL && pw->pw_uid != 0 && pw->pw_uid == getuid();
 	return pw != NULL && args_exempt(a, name, pw->pw_uid) ? ENTRY_EXEMPT : ENTRY_KEEPERS;
 }
 
@@ -58,7 +59,7 @@ static int entry_run(pam_handle_t *pamh, int flags, int argc, const char **argv,
 				   .phase = phase,
 				   .silent = (flags & PAM_SILENT) != 0,
 				   .expired = (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0 && phase >= PHASE_CHECK};
-	switch (entry_person(pamh, &args, &call.person)) {
+	switch (entry_person(pamh, &args, &call.person, &call.own)) {
 	case ENTRY_EXEMPT:
 		return entry_exempt(phase, &args);
 	case ENTRY_NOBODY:

@@ -328,7 +328,7 @@ def test_caller(pam, folder):
         assert pam("", user="hanako", plain=True).code() == UNKNOWN, "a daemon's uid exempts nobody"
         assert pam("person=caller", user="root", limits=lambda: os.setresuid(54321, 0, 0)).code() == AUTH_ERR
         assert len(k.seen) == 2
-    assert [(s[0][1]["user"], s[0][1]["ruid"]) for s in k.seen] == [(b"nobody", b"65534"), (b"root", b"0")]
+    assert [(s[0][1]["user"], s[0][1]["ruid"], "own" in s[0][1]) for s in k.seen] == [(b"nobody", b"65534", True), (b"root", b"0", False)]
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer needs its descriptors and address space")

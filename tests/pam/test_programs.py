@@ -153,6 +153,13 @@ def test_key_alone_is_not_enough(key_sshd, fresh):
     assert r.asked == [] and r.exit == 255
 
 
+OWN, STRANGER = 4, 6
+
+
+def lanes(instance, p):
+    return sorted({lane for lane, in instance.rows("SELECT lane FROM counter WHERE owner = (SELECT id FROM person WHERE login = ?)", p.login)})
+
+
 @pytest.fixture(scope="module")
 def host(instance):
     """A host of its own for su and sudo: s00 has uid 1000, s01 has 1001."""
@@ -167,9 +174,12 @@ def host(instance):
 
 
 @namespace
-def test_su_to_another(host, fresh):
+def test_su_to_another(host, instance, fresh):
     me, other = STAFF[0], fresh()
     su = ["su", other.login, "-c", "id -ru"]
+    r = host.run(1000, su, "wrong", other.wrong_code())
+    assert lanes(instance, other) == [STRANGER], "nobody else's su is the owner's"
+    wait_out(3)
     for replies in ("wrong", other.code()), (other.password, other.wrong_code()), (me.password, me.code()):
         r = host.run(1000, su, *replies)
         assert r.asked == ASKED and r.exit == 1 and "Authentication failure" in r.text, r.text
@@ -200,7 +210,7 @@ def test_su_to_root_by_caller(host, fresh):
 
 
 @namespace
-def test_sudo(host, fresh):
+def test_sudo(host, instance, fresh):
     me = fresh()
     uid = host.uid(me)
     r = host.run(uid, ["sudo", "id", "-u"], me.password, me.code())
@@ -212,6 +222,7 @@ def test_sudo(host, fresh):
         child.sendline(reply)
     assert child.expect(["(?i)password[^\r\n:]*: ", r"\r\n0\r\n"]) == 0, "asked anew"
     child.close(force=True)
+    assert lanes(instance, me) == [OWN], "strangers elsewhere do not count here"
 
 
 @namespace
