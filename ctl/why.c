@@ -105,7 +105,7 @@ static enum err why_counters(struct ctl *c, const struct person *p, int64_t now,
 		return e;
 	for (size_t i = 0; i < n && !found; i++) {
 		found = why_disabled(&row[i], w);
-		struct why one;
+		struct why one = {.word = ""};
 		if (why_lane(&row[i], now, &one) && (!worst || row[i].counter.not_before > worst->counter.not_before))
 			worst = &row[i];
 	}
@@ -134,7 +134,7 @@ static bool why_unfinished(const struct person *p, const struct facts *f, struct
 enum err why_person(struct ctl *c, const struct person *p, int64_t now, struct why *ret)
 {
 	struct why w = {.word = ""};
-	struct facts f;
+	struct facts f = {0};
 	bool found = why_account(c, p, now, &w);
 	enum err e = found ? ERR_NONE : why_counters(c, p, now, &w, &found);
 	if (!e && !found)

@@ -29,10 +29,12 @@ static enum err load(struct store *st, const struct seal *s, const struct quota 
 	enum err e = key_of(s, q, person, key);
 	if (!e)
 		e = store_counter_get(st, key, was);
-	*c = e ? (struct counter){0} : *was;
-	if (!e && (now >= c->seen + q->window || now < c->seen))
+	if (e)
+		return e;
+	*c = *was;
+	if (now >= c->seen + q->window || now < c->seen)
 		*c = (struct counter){.seen = now};
-	return e;
+	return ERR_NONE;
 }
 
 static int64_t wait_of(const struct quota *q, const struct counter *c, int64_t now, bool ignore_apart)
