@@ -21,4 +21,9 @@ enum err daemon_become_owner(const char *dir, struct errmsg *m);
  * come back as errors. */
 void daemon_harden(void);
 
+/* syslog(3) that never waits: what the journal cannot take at once is counted, and said with the first line that it
+ * takes again. priority as there; without a facility the one given here. on_stderr: each line there too. */
+void daemon_log_open(const char *name, int facility, bool on_stderr);
+void daemon_log(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

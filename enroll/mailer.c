@@ -130,11 +130,11 @@ static void deliver(struct mailer *m, void *carrier, const struct wire_msg *in, 
 	}
 	/* A relay's words may hold names, so only its number; our own words say what to mend. */
 	if (ret->code != 0)
-		syslog(ret->state == MAILER_SENT ? LOG_INFO : LOG_WARNING, "%s: %s, reply %d", id,
-		       state_names[ret->state], ret->code);
+		daemon_log(ret->state == MAILER_SENT ? LOG_INFO : LOG_WARNING, "%s: %s, reply %d", id,
+			   state_names[ret->state], ret->code);
 	else
-		syslog(ret->state == MAILER_SENT ? LOG_INFO : LOG_WARNING, "%s: %s%s%s", id, state_names[ret->state],
-		       ret->reason[0] ? ", " : "", ret->reason);
+		daemon_log(ret->state == MAILER_SENT ? LOG_INFO : LOG_WARNING, "%s: %s%s%s", id,
+			   state_names[ret->state], ret->reason[0] ? ", " : "", ret->reason);
 }
 
 static void server_busy(struct server *s, int by)
@@ -276,7 +276,7 @@ static void server_end(struct server *s)
 	int left = s->connections;
 	(void)pthread_mutex_unlock(&s->lock);
 	if (left > 0) { /* their memory is still in use */
-		syslog(LOG_WARNING, "stopped with a delivery under way");
+		daemon_log(LOG_WARNING, "stopped with a delivery under way");
 		_exit(0);
 	}
 }
@@ -325,7 +325,7 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 		r = sandbox_enter(SANDBOX_MAILER, conf, &lacks, m);
 	if (r == ERR_NONE) {
 		if (lacks.text[0])
-			syslog(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
+			daemon_log(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
 		daemon_notify("READY=1");
 		server_run(&s);
 		daemon_notify("STOPPING=1");
@@ -385,7 +385,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	daemon_harden();
-	openlog("kosmo-mailer", LOG_PID, LOG_MAIL);
+	daemon_log_open("kosmo-mailer", LOG_MAIL, false);
 	enum err r = conf_load(file, &conf, &m);
 	/* Under a service manager it has a user of its own, who is not the keeper's. */
 	if (r == ERR_NONE && geteuid() == 0)
@@ -394,7 +394,7 @@ int main(int argc, char **argv)
 		r = serve(conf, &m);
 	if (r != ERR_NONE) {
 		(void)fprintf(stderr, "kosmo-mailer: %s\n", m.text);
-		syslog(LOG_ERR, "%s", m.text);
+		daemon_log(LOG_ERR, "%s", m.text);
 	}
 	conf_free(conf);
 	closelog();

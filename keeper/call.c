@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/clock.h"
+#include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/call.h"
@@ -88,7 +89,7 @@ void view_failure(struct call *c, enum err e, const char *what)
 	if (c->decided)
 		return;
 	secret_uniform(1000000, &ref);
-	syslog(LOG_AUTHPRIV | LOG_ERR, "web: %s failed: %s (reference %06u)", what, err_text(e), ref);
+	daemon_log(LOG_AUTHPRIV | LOG_ERR, "web: %s failed: %s (reference %06u)", what, err_text(e), ref);
 	AUTO_BUF text = BUF_INIT;
 	char number[16];
 	snprintf(number, sizeof number, "%06u", ref);

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/dialogue.h"
@@ -63,10 +64,10 @@ void dialogue_log(const struct dialogue *d, enum verdict v, const char *how)
 	    [DIALOGUE_CHANGE] = "password",
 	};
 	const struct attempt *a = &d->attempt;
-	syslog(LOG_AUTHPRIV | (v == VERDICT_ALLOW ? LOG_INFO : LOG_NOTICE),
-	       "%s service=%s user=%s rhost=%s verdict=%s%s%s", phases[d->phase], d->service,
-	       a->found ? a->login : "(unknown)", a->origin.shown[0] ? a->origin.shown : "-", verdict_name(v),
-	       how[0] ? " by " : "", how);
+	daemon_log(LOG_AUTHPRIV | (v == VERDICT_ALLOW ? LOG_INFO : LOG_NOTICE),
+		   "%s service=%s user=%s rhost=%s verdict=%s%s%s", phases[d->phase], d->service,
+		   a->found ? a->login : "(unknown)", a->origin.shown[0] ? a->origin.shown : "-", verdict_name(v),
+		   how[0] ? " by " : "", how);
 }
 
 enum verdict dialogue_verdict(enum err e)

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/clock.h"
+#include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/dialogue.h"
@@ -212,7 +213,7 @@ static void on_begin(struct keeper *k, struct store *st, struct request *r, stru
 	struct errmsg why;
 	enum err e = begin_dialogue(k, r, d, &why);
 	if (e) {
-		syslog(LOG_AUTHPRIV | LOG_ERR, "pam_kosmo refused: %s", why.text);
+		daemon_log(LOG_AUTHPRIV | LOG_ERR, "pam_kosmo refused: %s", why.text);
 		d->waiting = WAITING_NOTHING;
 		dialogue_end(r, NULL, VERDICT_INTERNAL, NULL);
 	} else if (d->phase == DIALOGUE_ACCOUNT) {
@@ -276,6 +277,6 @@ void door_auth_run(struct keeper *k, struct store *st, struct request *r)
 void door_auth_busy(struct keeper *k, struct request *r)
 {
 	(void)k;
-	syslog(LOG_AUTHPRIV | LOG_WARNING, "refused: too many logins at once");
+	daemon_log(LOG_AUTHPRIV | LOG_WARNING, "refused: too many logins at once");
 	dialogue_end(r, NULL, VERDICT_UNAVAILABLE, NULL);
 }

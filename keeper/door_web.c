@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/clock.h"
+#include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/call.h"
@@ -247,7 +248,7 @@ static void finish(struct call *c)
 static void reply(struct request *r, struct call *c)
 {
 	if (wire_end(&c->view)) {
-		syslog(LOG_AUTHPRIV | LOG_ERR, "web: a view could not be written");
+		daemon_log(LOG_AUTHPRIV | LOG_ERR, "web: a view could not be written");
 		buf_wipe(&c->view);
 		c->view.failed = false;
 		wire_begin(&c->view, r->msg.id, "view");

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/clock.h"
+#include "common/daemon.h"
 #include "keeper/health.h"
 #include "keeper/keeper.h"
 #include <string.h>
@@ -21,7 +22,7 @@ static void complain(struct keeper *k, const struct errmsg *m)
 	h->ill = true;
 	pthread_mutex_unlock(&h->lock);
 	if (say)
-		syslog(LOG_AUTHPRIV | LOG_ERR, "store: %s", m->text);
+		daemon_log(LOG_AUTHPRIV | LOG_ERR, "store: %s", m->text);
 }
 
 static void recovered(struct keeper *k)
@@ -32,7 +33,7 @@ static void recovered(struct keeper *k)
 	h->ill = false;
 	pthread_mutex_unlock(&h->lock);
 	if (was)
-		syslog(LOG_AUTHPRIV | LOG_NOTICE, "store: works again");
+		daemon_log(LOG_AUTHPRIV | LOG_NOTICE, "store: works again");
 }
 
 static void give_up(struct store **st)

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/clock.h"
+#include "common/daemon.h"
 #include "keeper/house.h"
 #include <syslog.h>
 
@@ -17,13 +18,14 @@ static void sweep(const struct keeper *k, struct store *st, bool (*stop)(void *)
 	while (!e && more && !stop(arg)) /* others' transactions between them */
 		e = store_sweep(st, now, SWEEP_ROWS, &more);
 	if (e && e != ERR_BUSY && e != ERR_IO) /* these are said for the database as a whole: keeper/health.h */
-		syslog(LOG_AUTHPRIV | LOG_ERR, "store: sweeping failed: %s", err_text(e));
+		daemon_log(LOG_AUTHPRIV | LOG_ERR, "store: sweeping failed: %s", err_text(e));
 	e = ERR_NONE;
 	more = keep > 0;
 	for (int i = 0; !e && more && i < PRUNE_MOST && !stop(arg); i++)
 		e = store_audit_prune(st, now - keep, SWEEP_ROWS, &more);
 	if (e && e != ERR_BUSY && e != ERR_IO)
-		syslog(LOG_AUTHPRIV | LOG_ERR, "audit: old entries stay: %s; see kosmoctl audit --verify", err_text(e));
+		daemon_log(LOG_AUTHPRIV | LOG_ERR, "audit: old entries stay: %s; see kosmoctl audit --verify",
+			   err_text(e));
 }
 
 void house_note(struct house *h, struct store *st)
@@ -32,12 +34,12 @@ void house_note(struct house *h, struct store *st)
 	char mac[2 * AUDIT_NOTE_LEN + 1];
 	enum err e = store_audit_head(st, &head);
 	if (e == ERR_CORRUPT)
-		syslog(LOG_AUTHPRIV | LOG_ERR,
-		       "audit: the log's head was changed: no login can be noted, all are refused");
+		daemon_log(LOG_AUTHPRIV | LOG_ERR,
+			   "audit: the log's head was changed: no login can be noted, all are refused");
 	if (e || head.seq == h->seq)
 		return;
 	audit_note_text(head.mac, mac);
-	syslog(LOG_AUTHPRIV | LOG_NOTICE, "audit head seq=%lld mac=%s", (long long)head.seq, mac);
+	daemon_log(LOG_AUTHPRIV | LOG_NOTICE, "audit head seq=%lld mac=%s", (long long)head.seq, mac);
 	h->seq = head.seq;
 }
 

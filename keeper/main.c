@@ -79,7 +79,7 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 	if (!e)
 		e = sandbox_enter(SANDBOX_KEEPER, conf, &lacks, m);
 	if (!e && lacks.text[0])
-		syslog(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
+		daemon_log(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
 	if (!e && outbox_start(&k, &outbox))
 		e = err_set(m, ERR_INTERNAL, "cannot start the outbox");
 	if (!e) {
@@ -134,14 +134,14 @@ int main(int argc, char **argv)
 	daemon_harden();
 	i18n_init();
 	/* the journal gets each line once; without one they are on stderr too, for those who have no syslog either */
-	openlog("kosmo-keeper", LOG_PID | (getenv("JOURNAL_STREAM") ? 0 : LOG_PERROR), LOG_AUTHPRIV);
+	daemon_log_open("kosmo-keeper", LOG_AUTHPRIV, !getenv("JOURNAL_STREAM"));
 	enum err e = conf_load(file, &conf, &m);
 	if (!e)
 		e = daemon_become_owner(conf->state_dir, &m);
 	if (!e)
 		e = serve(conf, &m);
 	if (e)
-		syslog(LOG_ERR, "%s", m.text);
+		daemon_log(LOG_ERR, "%s", m.text);
 	conf_free(conf);
 	closelog();
 	return e ? 1 : 0;

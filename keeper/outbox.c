@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/clock.h"
+#include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "common/wire.h"
@@ -178,7 +179,7 @@ static void outcome(struct mail *m, const struct sending *s)
 /* What cannot be read would stay the first in the queue for ever. */
 static enum err give_up_unreadable(struct outbox *o, const struct id *id)
 {
-	syslog(LOG_AUTHPRIV | LOG_ERR, "mail: a row of the outbox was changed or damaged: given up");
+	daemon_log(LOG_AUTHPRIV | LOG_ERR, "mail: a row of the outbox was changed or damaged: given up");
 	o->open = (struct mail){.id = *id, .state = MAIL_REFUSED};
 	o->open_there = true;
 	return settle(o);
@@ -214,8 +215,8 @@ static enum err send_one(struct outbox *o)
 	outcome(&m, &s);
 	/* the server's words may name people: they stay in the sealed row, the mailer logs the reply's code */
 	if (m.state != MAIL_SENT)
-		syslog(LOG_AUTHPRIV | LOG_WARNING, "mail: try %d failed, %s", m.tries,
-		       m.state == MAIL_WAITING ? "will be tried again" : "given up");
+		daemon_log(LOG_AUTHPRIV | LOG_WARNING, "mail: try %d failed, %s", m.tries,
+			   m.state == MAIL_WAITING ? "will be tried again" : "given up");
 	o->open = m;
 	o->open_there = true;
 	return settle(o);
@@ -258,7 +259,7 @@ static void *run(void *arg)
 			e = send_one(o);
 		house_keep(&o->house, o->k, o->st, stop, o);
 		if (!health_after(o->k, &o->st) && e && e != ERR_NOTFOUND)
-			syslog(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
+			daemon_log(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
 	} while (rest(o));
 	if (o->st)
 		house_note(&o->house, o->st);

@@ -132,12 +132,13 @@ class Process:
 class Syslog:
     """What programs say to /dev/log, whose own one nobody else has: they are started with `prefix` in front."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, deaf=False):
         self.path, self.lines, self.lock = pathlib.Path(folder) / "devlog", [], threading.Lock()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
         self.path.chmod(0o666)
-        threading.Thread(target=self._drain, daemon=True).start()
+        if not deaf:
+            threading.Thread(target=self._drain, daemon=True).start()
         self.prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", "mount -t tmpfs -o mode=755 none /dev && "
                        "for n in null urandom; do mknod -m 666 /dev/$n c 1 $([ $n = null ] && echo 3 || echo 9); done && "
                        f'ln -s {self.path} /dev/log && exec "$@"', "sh"]

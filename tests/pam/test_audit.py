@@ -1,4 +1,5 @@
 """The audit log of a running keeper: its head goes to the journal, and nothing is decided that cannot be noted."""
+import pathlib
 import sqlite3
 import subprocess
 import time
@@ -40,6 +41,24 @@ def write(instance, sql):
 
 def verify(instance, *options):
     return subprocess.run([KOSMOCTL, "-c", instance.conf, "audit", "--verify", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@own_log
+def test_a_journal_that_hangs_holds_nobody_up(instance, driver, folder):
+    """A socket that nobody reads is full after a few lines; what did not fit is counted when it is read again."""
+    instance.log = Syslog(folder, deaf=True)
+    instance.start()
+    (folder / "kosmo-test").write_text(f"auth required {instance.module('password=skip')}\n")
+    lines = int(pathlib.Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 20
+    for i in range(lines):
+        started = time.monotonic()
+        subprocess.run([driver, "-d", folder, "-s", "kosmo-test", "-u", f"nobody{i}", "text:123456"], stdout=subprocess.DEVNULL)
+        assert time.monotonic() - started < 2, f"login {i} waited for the journal"
+    before = len(instance.log.read())
+    assert before < lines, "the socket was full"
+    subprocess.run([driver, "-d", folder, "-s", "kosmo-test", "-u", "somebody", "text:123456"], stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(instance.log.read()) >= before + 2, 5, "the journal again")
+    assert "lines before this one are lost" in instance.log.read()[before], instance.log.read()[before:]
 
 
 @own_log

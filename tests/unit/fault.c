@@ -210,16 +210,10 @@ void fault_clock(int64_t at)
 }
 
 /* The journal is not ours to fill. */
-void __wrap_syslog(int priority, const char *fmt, ...);
-void __wrap_syslog(int priority, const char *fmt, ...)
+void __wrap_daemon_log(int priority, const char *fmt, ...);
+void __wrap_daemon_log(int priority, const char *fmt, ...)
 {
 	(void)priority, (void)fmt;
-}
-
-void __wrap___syslog_chk(int priority, int flag, const char *fmt, ...);
-void __wrap___syslog_chk(int priority, int flag, const char *fmt, ...)
-{
-	(void)priority, (void)flag, (void)fmt;
 }
 
 /* The same text with the same setting comes out the same: hashed once only. */
