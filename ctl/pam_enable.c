@@ -39,7 +39,7 @@ static const struct {
     {"other", "it stands for every service that has no file of its own"},
     {"runuser", "it is root's way to other accounts and asks nobody anything"},
     {"runuser-l", "it is root's way to other accounts and asks nobody anything"},
-    {"passwd", "it changes Unix passwords; kosmo's are changed on the site"},
+    {"passwd", "it has no auth lines; put its line there by hand, from the sample (pam_kosmo(8))"},
     {"chpasswd", "it changes Unix passwords for root"},
     {"newusers", "it makes accounts for root"},
     {"chfn", "it asks for the Unix password of who is logged in already"},
@@ -181,6 +181,7 @@ static void enable_timer(const struct enable *x)
 	if (*x->root || n <= 0 || access("/run/systemd/system", F_OK) < 0)
 		return;
 	self[n] = '\0';
+	pam_timer_stop(x->a, x->service); /* of an earlier time; its name is taken */
 	(void)snprintf(unit, sizeof unit, "--unit=kosmo-pam-undo-%s", x->service);
 	(void)snprintf(after, sizeof after, "--on-active=%lldms", (long long)x->ms + 500);
 	if (doctor_command(argv, said, sizeof said) != 0)
@@ -201,8 +202,9 @@ static enum err enable_write(struct enable *x, const char *old, mode_t mode, con
 		enable_timer(x);
 		e = pam_undo_store(x->folder, x->service, x->service, (const char *)text->data, text->len, mode, m);
 	}
+	/* A write that failed may have been done all the same: only the way back knows. */
 	if (e)
-		(void)pam_undo_disarm(x->folder, x->service, NULL);
+		(void)pam_undo_back(x->folder, x->service, false, NULL);
 	return e;
 }
 

@@ -38,6 +38,16 @@ enum ctl_exit pam_folder(const struct args *a, char ret[static PAM_FOLDER_MAX])
 	return CTL_OK;
 }
 
+void pam_timer_stop(const struct args *a, const char *service)
+{
+	char timer[128], said[64];
+	const char *const argv[] = {"systemctl", "stop", timer, NULL};
+	if (a->value[OPT_ROOT] || access("/run/systemd/system", F_OK) < 0)
+		return;
+	(void)snprintf(timer, sizeof timer, "kosmo-pam-undo-%s.timer", service);
+	(void)doctor_command(argv, said, sizeof said);
+}
+
 static enum err audit_row(struct ctl *c, const char *event, const char *service, struct errmsg *m)
 {
 	char key[PATH_MAX], db[PATH_MAX];
@@ -122,6 +132,8 @@ enum ctl_exit pam_undo(struct ctl *c, const struct args *a)
 	if (e)
 		return ctl_failed(e, a->word[0], &m);
 	(void)printf("%s/%s: the old file is back; the other one is %s.undone-kosmo\n", folder, a->word[0], a->word[0]);
+	if (!due) /* the timer itself says --due */
+		pam_timer_stop(a, a->word[0]);
 	pam_audit(c, "pam.undo", a->word[0], false);
 	return CTL_OK;
 }
@@ -154,12 +166,7 @@ enum ctl_exit pam_confirm(struct ctl *c, const struct args *a)
 	if (e)
 		return ctl_failed(e, a->word[0], &m);
 	(void)printf("%s/%s: kept. The file as it was: %s.before-kosmo\n", folder, a->word[0], a->word[0]);
-	if (!a->value[OPT_ROOT] && access("/run/systemd/system", F_OK) == 0) {
-		char timer[128], said[64];
-		const char *const argv[] = {"systemctl", "stop", timer, NULL};
-		(void)snprintf(timer, sizeof timer, "kosmo-pam-undo-%s.timer", a->word[0]);
-		(void)doctor_command(argv, said, sizeof said);
-	}
+	pam_timer_stop(a, a->word[0]);
 	pam_audit(c, "pam.confirm", a->word[0], false);
 	return CTL_OK;
 }
@@ -192,6 +199,7 @@ enum ctl_exit pam_disable(struct ctl *c, const struct args *a)
 	}
 	if (!e && !a->value[OPT_DRY_RUN]) {
 		(void)pam_undo_disarm(folder, a->word[0], NULL);
+		pam_timer_stop(a, a->word[0]);
 		(void)printf("%s/%s: pam_kosmo is out\n", folder, a->word[0]);
 		pam_audit(c, "pam.disable", a->word[0], false);
 	}

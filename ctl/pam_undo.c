@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include "common/buf.h"
+#include "ctl/pam_edit.h"
 #include "ctl/pam_undo.h"
 #include <dirent.h>
 #include <errno.h>
@@ -108,11 +110,12 @@ enum err pam_undo_store(const char *folder, const char *name, const char *like, 
 	struct stat st = {.st_uid = geteuid(), .st_gid = getegid()};
 	enum err e = ERR_NONE;
 	int fd = -1, dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if ((size_t)snprintf(temp, sizeof temp, ".%s.kosmo-new", name) >= sizeof temp)
+	/* a name of our own: two of us must not rename each other's half */
+	if ((size_t)snprintf(temp, sizeof temp, ".%s.kosmo-new.%d", name, (int)getpid()) >= sizeof temp)
 		e = err_set(m, ERR_TOOBIG, "%s: the name is too long", name);
 	if (!e && dir >= 0) {
 		(void)fstatat(dir, like, &st, AT_SYMLINK_NOFOLLOW);
-		(void)unlinkat(dir, temp, 0); /* of one that was killed */
+		(void)unlinkat(dir, temp, 0); /* of one of our number that was killed */
 		fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	}
 	if (!e && (fd < 0 || !undo_write(fd, text, n) || !undo_owner(fd, &st) || fchmod(fd, mode) < 0 ||
@@ -205,30 +208,62 @@ enum err pam_undo_disarm(const char *folder, const char *service, struct errmsg 
 	return e;
 }
 
-enum err pam_undo_back(const char *folder, const char *service, bool only_due, struct errmsg *m)
+/* Somebody removed the old file, or the machine went down just when it had been put back. */
+static enum err undo_without(const char *folder, const char *service, struct errmsg *m)
 {
-	char before[NAME_MAX + 1], undone[NAME_MAX + 1], *old = NULL, *now = NULL;
-	struct pam_undo u;
-	mode_t unused;
-	int lock = undo_lock(folder, service), dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum err e = pam_undo_read(folder, service, &u, m);
-	if (!e && only_due && !pam_undo_due(&u))
-		e = ERR_BUSY;
-	(void)snprintf(before, sizeof before, "%.200s.before-kosmo", service);
+	AUTO_BUF text = BUF_INIT;
+	struct pam_edit edit = {.folder = folder, .service = service};
+	char undone[NAME_MAX + 1], *now = NULL;
+	mode_t mode = 0;
+	enum err e = pam_undo_load(folder, service, &now, &mode, m);
+	edit.text = now;
+	if (!e)
+		e = pam_edit_disable(&edit, &text, m);
 	(void)snprintf(undone, sizeof undone, "%.200s.undone-kosmo", service);
 	if (!e)
-		e = pam_undo_load(folder, before, &old, &unused, m);
+		(void)pam_undo_store(folder, undone, service, now, strlen(now), 0600, NULL);
+	if (!e)
+		e = pam_undo_store(folder, service, service, (const char *)text.data, text.len, mode, m);
+	free(now);
+	return e == ERR_NOTFOUND ? ERR_NONE : e;
+}
+
+static enum err undo_bring(const char *folder, const char *service, struct errmsg *m)
+{
+	char before[NAME_MAX + 1], undone[NAME_MAX + 1], *old = NULL, *now = NULL;
+	mode_t unused;
+	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(before, sizeof before, "%.200s.before-kosmo", service);
+	(void)snprintf(undone, sizeof undone, "%.200s.undone-kosmo", service);
+	enum err e = pam_undo_load(folder, before, &old, &unused, m);
+	if (e == ERR_NOTFOUND) {
+		e = undo_without(folder, service, m);
+		goto out;
+	}
 	/* What was there is kept aside if that can be done: on a full disk only the rename can. */
-	if (!e && pam_undo_load(folder, service, &now, &unused, NULL) == ERR_NONE && now)
+	if (!e && pam_undo_load(folder, service, &now, &unused, NULL) == ERR_NONE && now && strcmp(now, old) != 0)
 		(void)pam_undo_store(folder, undone, before, now, strlen(now), 0600, NULL);
 	if (!e && (renameat(dir, before, dir, service) < 0 || fsync(dir) < 0))
 		e = err_set(m, ERR_IO, "%s/%s: %s", folder, service, strerror(errno));
-	if (!e)
-		e = undo_unlink(folder, service, m);
+out:
 	free(old);
 	free(now);
 	if (dir >= 0)
 		(void)close(dir);
+	return e;
+}
+
+enum err pam_undo_back(const char *folder, const char *service, bool only_due, struct errmsg *m)
+{
+	struct pam_undo u;
+	int lock = undo_lock(folder, service);
+	enum err e = pam_undo_read(folder, service, &u, m);
+	if (!e && only_due && !pam_undo_due(&u))
+		e = ERR_BUSY;
+	if (!e)
+		e = undo_bring(folder, service, m);
+	if (!e)
+		e = undo_unlink(folder, service, m);
 	if (lock >= 0)
 		(void)close(lock);
 	return e;

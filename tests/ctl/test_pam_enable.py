@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, INPUT, OK, TOP, USAGE, run
+from conftest import BUILD, INPUT, KOSMOCTL, OK, TOP, USAGE, run
 
 MODULE = BUILD / "pam/.libs/pam_kosmo.so"
 SSHD = "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\nAuthenticationMethods keyboard-interactive:pam\n"
@@ -139,6 +139,35 @@ def test_undo_at_once_and_when_due(tree):
     assert tree("enable", "sshd").exit == OK
     armed.write_text("nonsense")
     assert tree("undo", "--due", "sshd").exit == OK and tree.stack("sshd") == before
+
+
+def test_the_old_file_is_gone(tree):
+    """Somebody tidied up, or the machine went down when it was just back: no dead end, and pam_kosmo is out."""
+    before = tree.stack("sshd")
+    assert tree("enable", "sshd").exit == OK
+    armed = (tree.pam / ".sshd.kosmo-undo").read_text()
+    (tree.pam / "sshd.before-kosmo").unlink()
+    assert tree("undo", "sshd").exit == OK and tree.stack("sshd") == before
+    assert "pam_kosmo" in tree.stack("sshd.undone-kosmo")
+    (tree.pam / ".sshd.kosmo-undo").write_text(armed)
+    assert tree("undo", "sshd").exit == OK and tree.stack("sshd") == before
+    assert not (tree.pam / ".sshd.kosmo-undo").exists() and tree("enable", "sshd").exit == OK
+
+
+@pytest.mark.skipif(not shutil.which("strace") or b"__asan_init" in KOSMOCTL.read_bytes(), reason="needs strace; LeakSanitizer cannot be traced")
+@pytest.mark.parametrize("call", ["renameat", "fsync"])
+def test_written_or_not(tree, call):
+    """Each of these calls fails in turn: the file is the old one, or somebody waits to bring it back."""
+    before = tree.stack("sshd")
+    for i in range(1, 12):
+        p = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:error=EIO:when={i}", KOSMOCTL, "-c", tree.k.conf,
+                            "pam", "enable", "--root", tree.top, "sshd"], capture_output=True, text=True)
+        if p.returncode == OK:
+            break
+        assert (tree.stack("sshd") == before) != (tree.pam / ".sshd.kosmo-undo").exists(), f"the {i}th: {p.stderr}"
+        tree("undo", "sshd")
+        assert tree.stack("sshd") == before
+    assert 2 < i < 11
 
 
 def test_confirmed_just_in_time(tree):
