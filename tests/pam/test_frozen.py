@@ -18,12 +18,12 @@ LATE = 3  # seconds: what the module waits for the keeper
 
 @pytest.fixture(scope="module")
 def crowd():
-    return Crowd(50)
+    return Crowd(40)
 
 
 @pytest.fixture(scope="module")
 def targets():
-    return Crowd(24, "t")
+    return Crowd(16, "t")
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def namespace(instance, module_folder, crowd, targets):
 @pytest.mark.skipif(SANITIZED, reason="su cannot load a sanitized module")
 @pytest.mark.skipif(not Namespace.possible(), reason="no mount namespaces here")
 @pytest.mark.parametrize("stopper", [Stop, Freezer])
-@pytest.mark.parametrize("rounds", [6, pytest.param(120, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(120, marks=pytest.mark.soak)])
 def test_su_stands_still(instance, crowd, targets, namespace, dice, stopper, rounds):
     s = stopper(1000)
     try:

@@ -11,6 +11,7 @@
 #include "keeper/door_web.h"
 #include "keeper/totp.h"
 
+#define OK(call)       assert_int_equal((call), ERR_NONE)
 #define CHAOS_NOW      1700000010
 #define CHAOS_PASSWORD "right horse"
 #define CHAOS_INITIAL  "abcd-efgh-jkmn-pqrs"
@@ -72,7 +73,7 @@ struct chaos_job {
 	int done; /* what told is where nothing failed */
 };
 void chaos_run(struct chaos *c, const struct chaos_job *j);
-/* KOSMO_CHAOS=all: every call; else a sample that takes seconds. */
+/* KOSMO_CHAOS=all: every call, of allocations every fifth; else a sample that takes seconds. */
 bool chaos_all(void);
 
 #endif
