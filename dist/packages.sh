@@ -9,6 +9,7 @@ packages_sshd="openssh-client libwrap0 libgssapi-krb5-2 libkrb5-3 libcom-err2 li
 packages_test="$packages_build $packages_demo libcmocka-dev binutils git mandoc procps util-linux xz-utils
 	strace python3 python3-pytest python3-pexpect python3-selenium python3-aiosmtpd chromium chromium-driver
 	oathtool zbar-tools openssh-server openssh-client sudo clang clang-tidy clang-format cppcheck shellcheck systemd"
+# gcc brings the libraries of its sanitizers along (libgcc-*-dev), clang's are in libclang-rt-dev.
 packages_all="$packages_test valgrind libclang-rt-dev"
 
 # Prints those of the named packages that are not installed.

@@ -11,7 +11,9 @@ import pytest
 import kosmo_wire as wire
 from conftest import BUILD, MODULE, SANITIZED, THREAD_SANITIZED, Result
 from fake_keeper import FakeKeeper, ask, tell, verdict
+from harness import Instance, Person
 
+TSAN = {"TSAN_OPTIONS": "halt_on_error=0 exitcode=66"}
 SUCCESS, PERM_DENIED, AUTH_ERR, UNAVAIL = 0, 6, 7, 9
 LOGIN = [ask("Password: "), ask("Code: "), verdict("allow")]
 RIGHT, WRONG = ["correct", "123456"], ["correct", "654321"]
@@ -266,8 +268,7 @@ def test_ten_thousand_cycles(guest):
 
 def threads(guest, n, cycles, timeout):
     with FakeKeeper(guest.socket, by_phase, backlog=256):
-        env = {**os.environ, "TSAN_OPTIONS": "halt_on_error=0 exitcode=66"}
-        r = guest(TYPED, options=["-j", n, "-n", cycles, "-p", "acsox"], timeout=timeout, env=env)
+        r = guest(TYPED, ["-j", n, "-n", cycles, "-p", "acsox"], timeout=timeout, env={**os.environ, **TSAN})
     assert r.lines == [f"{n * cycles} of {n * cycles}"] and "ThreadSanitizer" not in r.stderr, (r.lines, r.stderr[:8000])
     print(f"{n} threads x {cycles}: {r.seconds:.1f} s")
 
@@ -280,3 +281,18 @@ def test_threads(guest):
 @pytest.mark.skipif(not THREAD_SANITIZED, reason="./runtests --all builds with ThreadSanitizer")
 def test_threads_under_the_sanitizer(guest):
     threads(guest, 64, 1000, 1500)
+
+
+@pytest.mark.tsan
+@pytest.mark.skipif(not THREAD_SANITIZED, reason="./runtests --all builds with ThreadSanitizer")
+def test_keeper_under_the_sanitizer(guest, driver):
+    """The module's threads before a real keeper's; each person's code is right once, at most."""
+    person = Person("hanako")
+    i = Instance(guest.dir, [person])
+    i.start(TSAN)
+    guest.socket = i.socket
+    for code, n in (person.wrong_code(), 0), (person.code(), 1):
+        r = guest(["text:" + person.password, "text:" + code], ["-j", 8, "-n", 5, "-p", "a"], args=f"conf={i.conf}", env={**os.environ, **TSAN})
+        assert r.lines[-1] in (f"{k} of 40" for k in range(n + 1)) and "ThreadSanitizer" not in r.stderr, (r.lines, r.stderr[:8000])
+    log = i.process.log
+    assert i.stop() == 0 and "ThreadSanitizer" not in log.read_text(), log.read_text()[:8000]

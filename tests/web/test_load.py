@@ -1,5 +1,6 @@
-"""The keeper under parallel load at both of its doors: logins, peers that leave in the middle, peers that do not read. With a
-build of CFLAGS='-g -O1 -fsanitize=thread' --disable-hardening (KOSMO_BUILD names it) this is the check for data races."""
+"""The keeper under parallel load at both of its doors, and enrolld before it: logins, peers that leave in the middle, peers that
+do not read. With a build under ThreadSanitizer (./runtests --only tsan) this is the check for data races."""
+import http.client
 import os
 import pathlib
 import random
@@ -10,15 +11,18 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "pam"))
 
+from browser import Site  # noqa: E402
 from harness import Instance, Person, accepts, wait_until  # noqa: E402
 from kosmo_wire import Client, encode  # noqa: E402
 
+TSAN = {"TSAN_OPTIONS": "halt_on_error=0 exitcode=66"}
 SECONDS = float(os.environ.get("KOSMO_LOAD_SECONDS", "5"))
 
 
@@ -28,7 +32,7 @@ def instance():
     i = Instance(folder, [Person(f"s{n:02d}") for n in range(24)])
     i.url = re.search(r"^url *= *(\S+)", i.conf.read_text(), re.M).group(1)
     i.web = i.dir / "run/web.sock"
-    i.start({"TSAN_OPTIONS": "halt_on_error=0 exitcode=66"})
+    i.start(TSAN)
     wait_until(lambda: accepts(socket.AF_UNIX, str(i.web)), 10, "web.sock")
     yield i
     i.stop()
@@ -128,8 +132,9 @@ def pam_account(i, person):
         assert c.ask("begin", {**begin(i, person), "phase": "account"})[0] == "verdict"
 
 
-def test_both_doors_under_load(instance):
-    i, failures, end = instance, [], time.monotonic() + SECONDS
+def run_all(i, jobs):
+    """Each job in a thread of its own, again and again for SECONDS."""
+    failures, end = [], time.monotonic() + SECONDS
     people = list(i.people.values())
 
     def worker(work, n):
@@ -139,13 +144,18 @@ def test_both_doors_under_load(instance):
             except Exception as e:  # noqa: BLE001
                 failures.append((work.__name__, repr(e)))
 
-    jobs = [web_login, web_crowd, web_gone, web_deaf, pam_login, pam_gone, pam_rude, pam_account, web_login, pam_login]
     threads = [threading.Thread(target=worker, args=(w, n)) for n, w in enumerate(jobs)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
     assert not failures, (failures, i.process.log.read_text()[-2000:])
+
+
+def test_both_doors_under_load(instance):
+    i, people = instance, list(instance.people.values())
+    jobs = [web_login, web_crowd, web_gone, web_deaf, pam_login, pam_gone, pam_rude, pam_account, web_login, pam_login]
+    run_all(i, jobs)
     assert len(asked_for_code) >= 5, "people got in between"
     fds = f"/proc/{i.process.p.pid}/fd"
     # what left is let go: listeners, epoll, signals, the workers' stores
@@ -155,3 +165,55 @@ def test_both_doors_under_load(instance):
     log = i.process.log
     assert i.stop() == 0, log.read_text()[-6000:]
     assert "ThreadSanitizer" not in log.read_text(), log.read_text()[:8000]
+
+
+def http_login(site, person):
+    """As a browser does it, over one connection."""
+    c = http.client.HTTPConnection("localhost", site.port, timeout=30)
+    c.request("GET", "/login")
+    r = c.getresponse()
+    page, cookie = r.read().decode(), r.headers["Set-Cookie"].split(";")[0]
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page).group(1)
+    for password in "wrong", person.password:
+        c.request("POST", "/login", urllib.parse.urlencode({"csrf": csrf, "login": person.login, "password": password}),
+                  {"Cookie": cookie, "Origin": site.url, "Content-Type": "application/x-www-form-urlencoded"})
+        r = c.getresponse()
+        r.read()
+        http_seen.add(r.status)
+    c.close()
+
+
+def http_pages(site, _):
+    c = http.client.HTTPConnection("localhost", site.port, timeout=30)
+    for path in "/login", "/healthz", "/static/kosmo.css", "/account", "/none", "/mail/" + "x" * 32:
+        c.request("GET", path)
+        r = c.getresponse()
+        r.read()
+        http_seen.add(r.status)
+    c.close()
+
+
+def http_gone(site, _):
+    """Leaves before the answer, or in the middle of the question."""
+    with socket.create_connection(("localhost", site.port), 30) as s:
+        s.sendall(b"GET /login HTTP/1.1\r\nHost: localhost:%d\r\n%b" % (site.port, random.choice([b"\r\n", b"Cookie: ", b""])))
+
+
+http_seen = set()
+
+
+@pytest.mark.tsan
+def test_enrolld_under_load():
+    """The keeper and the mailer that it started beside itself leave with it; what they say is in its log."""
+    folder = tempfile.mkdtemp(prefix="kosmo-")
+    site = Site(folder, [Person(f"s{n:02d}") for n in range(24)])
+    site.start(TSAN)
+    try:
+        run_all(site, [http_login, http_pages, http_gone, http_login, http_pages, http_gone, http_login, http_login])
+        assert {200, 303, 404} <= http_seen and not {s for s in http_seen if s >= 500} - {503}, http_seen
+        log = site.process.log
+        assert site.stop() == 0, log.read_text()[-6000:]
+        assert "ThreadSanitizer" not in log.read_text(), log.read_text()[:8000]
+    finally:
+        site.stop()
+        shutil.rmtree(folder, ignore_errors=True)
