@@ -332,12 +332,14 @@ enum err wire_send(int fd, const struct buf *frame, int64_t deadline_ms)
 		return ERR_INVALID;
 	while (done < frame->len) {
 		ssize_t n = send(fd, frame->data + done, frame->len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
-		enum err e = n < 0 ? retry(fd, POLLOUT, deadline_ms) : ERR_NONE;
+		enum err e = ERR_NONE;
 
-		if (e != ERR_NONE)
-			return e;
 		if (n > 0)
 			done += (size_t)n;
+		else /* 0 is nothing that send says, but the deadline holds for it too */
+			e = n < 0 ? retry(fd, POLLOUT, deadline_ms) : wait_ready(fd, POLLOUT, deadline_ms);
+		if (e != ERR_NONE)
+			return e;
 	}
 	return ERR_NONE;
 }
