@@ -373,6 +373,51 @@ static void recovery_codes_work_once_and_need_an_authenticator(void **state)
 	assert_int_equal(factor(w, &a, shown, NOW + 5), VERDICT_DENY);
 }
 
+static enum verdict code(struct world *w, const char *text, int64_t now)
+{
+	struct attempt a;
+	struct origin o;
+	origin_terminal(&o, &world_conf, ""); /* no address that would have to wait as well */
+	attempt_init(&a, DOOR_PAM, "pam:test", &o, "taro");
+	a.password_right = true;
+	return factor(w, &a, text, now);
+}
+
+static void a_recovery_code_brings_a_disabled_app_back(void **state)
+{
+	struct world *w = *state;
+	char shown[RECOVERY_TEXT];
+	AUTO_BUF c = BUF_INIT;
+	assert_int_equal(recovery_code(shown), ERR_NONE);
+	assert_int_equal(text_code(shown, strlen(shown), &c), ERR_NONE);
+	const char *codes[] = {buf_str(&c)};
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_recovery_replace(w->st, &w->p.id, codes, 1));
+	int64_t now = NOW;
+	for (int i = 1; i <= 100; i++, now += 10)
+		assert_int_equal(code(w, "no code", now), i < 100 ? VERDICT_DENY : VERDICT_LOCKED);
+	assert_int_equal(code(w, code_at(w, now), now), VERDICT_LOCKED);
+	assert_int_equal(code(w, codes[0], now), VERDICT_ALLOW);
+	assert_int_equal(code(w, code_at(w, now), now), VERDICT_ALLOW);
+}
+
+static void proof_within_a_session_makes_nothing_known(void **state)
+{
+	struct world *w = *state;
+	struct attempt a;
+	struct origin o;
+	struct limit l;
+	origin_terminal(&o, &w->conf, "192.0.2.7");
+	for (int step_up = 1; step_up >= 0; step_up--) {
+		attempt_init(&a, DOOR_WEB, "web", &o, "taro");
+		a.password_right = true;
+		a.step_up = step_up;
+		assert_int_equal(factor(w, &a, code_at(w, NOW - 30 * step_up), NOW), VERDICT_ALLOW);
+		assert_int_equal(limits_for(w->st, w->k.seal, &o, &w->p.id, "taro", FACTOR_NONE, NOW, &l), ERR_NONE);
+		assert_int_equal(limits_known(&l), !step_up);
+	}
+}
+
 static void a_used_recovery_code_is_told_to_a_verified_address(void **state)
 {
 	struct world *w = *state;
@@ -618,6 +663,8 @@ int main(void)
 	    T(unknown_names_wait_alike),
 	    T(a_wrong_code_waits_and_a_replay_counts),
 	    T(recovery_codes_work_once_and_need_an_authenticator),
+	    T(a_recovery_code_brings_a_disabled_app_back),
+	    T(proof_within_a_session_makes_nothing_known),
 	    T(a_used_recovery_code_is_told_to_a_verified_address),
 	    T(the_initial_password_opens_the_browser_only),
 	    T(what_follows_failing_means_not_in_and_code_kept),
