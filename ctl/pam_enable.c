@@ -131,7 +131,11 @@ static void enable_args(struct enable *x)
 static void enable_found(void *arg, bool fail, const char *text, const char *remedy)
 {
 	(void)arg;
-	ctl_say("%s: %s\n          -> %s", fail ? "not so" : "note", text, remedy);
+	ctl_say("%s: %s", fail ? "not so" : "note", text);
+	for (const char *p = remedy; *p; p += *p == '\n') {
+		(void)fprintf(stderr, "          %s %.*s\n", p == remedy ? "->" : "  ", (int)strcspn(p, "\n"), p);
+		p += strcspn(p, "\n");
+	}
 }
 
 /* The new text under another name, read back as libpam would. */

@@ -220,7 +220,7 @@ static enum err undo_without(const char *folder, const char *service, struct err
 	if (!e)
 		e = pam_edit_disable(&edit, &text, m);
 	(void)snprintf(undone, sizeof undone, "%.200s.undone-kosmo", service);
-	if (!e)
+	if (!e && now)
 		(void)pam_undo_store(folder, undone, service, now, strlen(now), 0600, NULL);
 	if (!e)
 		e = pam_undo_store(folder, service, service, (const char *)text.data, text.len, mode, m);

@@ -300,10 +300,16 @@ void pamcheck_run(struct pamcheck *p)
 
 void pamcheck_sshd(struct pamcheck *p, const struct sshdconf *s)
 {
-	const char *methods =
-	    pamcheck_code_alone(p->stack)
-		? "in sshd_config: AuthenticationMethods publickey,keyboard-interactive:pam\nthen: systemctl reload ssh"
-		: "in sshd_config: AuthenticationMethods keyboard-interactive:pam\nthen: systemctl reload ssh";
+	char methods[512];
+	/* kosmoctl's undo brings back the stack, not sshd_config. */
+	(void)snprintf(methods, sizeof methods,
+		       "in sshd_config: AuthenticationMethods %skeyboard-interactive:pam\n%s%s",
+		       pamcheck_code_alone(p->stack) ? "publickey," : "",
+		       strcmp(s->value[SSHD_ROOT], "no") == 0 || strcmp(s->value[SSHD_ROOT], "yes") == 0
+			   ? ""
+			   : "which ends root's own logins by key; where they are needed, at the file's end:\n"
+			     "\"Match User root\" and in the next line \"AuthenticationMethods publickey\"\n",
+		       "then: systemctl reload ssh");
 	bool auth = pamcheck_uses(p->stack, PAMCONF_AUTH);
 	if (strcmp(s->value[SSHD_USEPAM], "yes") != 0)
 		say(p, true, "in sshd_config: UsePAM yes\nthen: systemctl reload ssh",

@@ -30,6 +30,7 @@ struct sshdconf_reader {
 	struct sshdconf *c;
 	bool set[SSHD_WORDS];
 	bool match; /* within a Match block */
+	bool apart; /* one for root alone, who is below uid_min */
 	unsigned nested;
 };
 
@@ -42,19 +43,22 @@ static int sshdconf_find(const char *word)
 	return -1;
 }
 
-/* Splits "Word value", "Word=value", "Word "value"" in place; the value keeps its inner spaces. */
+/* Splits "Word value", "Word=value", "Word "value" # comment" in place; the value keeps its inner spaces. */
 static char *sshdconf_value(char *line)
 {
-	char *p = line + strcspn(line, " \t="), *v = p;
+	char *p = line + strcspn(line, " \t="), *v = p, *out;
+	bool quoted = false;
 	v += strspn(v, " \t=");
 	*p = '\0';
-	size_t n = strlen(v);
-	while (n && isspace((unsigned char)v[n - 1]))
-		v[--n] = '\0';
-	if (n > 1 && v[0] == '"' && v[n - 1] == '"') {
-		v[n - 1] = '\0';
-		v++;
+	for (out = p = v; *p && (quoted || *p != '#' || (p > v && !isspace((unsigned char)p[-1]))); p++) {
+		if (*p == '"')
+			quoted = !quoted;
+		else
+			*out++ = *p;
 	}
+	while (out > v && isspace((unsigned char)out[-1]))
+		out--;
+	*out = '\0';
 	return v;
 }
 
@@ -89,11 +93,12 @@ static void sshdconf_line(struct sshdconf_reader *r, const char *path, unsigned 
 		return;
 	char *value = sshdconf_value(line);
 	int i = sshdconf_find(line);
-	if (strcasecmp(line, "match") == 0)
+	if (strcasecmp(line, "match") == 0) {
 		r->match = strcasecmp(value, "all") != 0;
-	else if (strcasecmp(line, "include") == 0)
+		r->apart = strcasecmp(value, "user root") == 0;
+	} else if (strcasecmp(line, "include") == 0)
 		sshdconf_include(r, value);
-	else if (i >= 0 && r->match && !r->c->match[0])
+	else if (i >= 0 && r->match && !r->apart && !r->c->match[0])
 		(void)snprintf(r->c->match, sizeof r->c->match, "%.100s:%u: %s", path, n, line);
 	/* The first value counts. */
 	if (i < 0 || r->match || r->set[i])

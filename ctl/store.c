@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -98,13 +99,11 @@ static bool backup_pass(int from, int to)
 }
 
 /* A copy beside the database first, without a name as soon as it is whole. */
-static enum ctl_exit backup_read(struct ctl *c, int to)
+static enum ctl_exit backup_copy(struct ctl *c, int to)
 {
 	char path[PATH_MAX];
 	struct errmsg m = {""};
-	enum ctl_exit r = ctl_store(c);
-	if (r)
-		return r;
+	enum ctl_exit r = CTL_OK;
 	if ((size_t)snprintf(path, sizeof path, "%s/kosmo.db.copy", c->conf->state_dir) >= sizeof path)
 		return ctl_failed(ERR_TOOBIG, c->conf->state_dir, NULL);
 	(void)unlink(path); /* of one that was killed just then */
@@ -117,6 +116,27 @@ static enum ctl_exit backup_read(struct ctl *c, int to)
 		r = failed(path);
 	if (fd >= 0)
 		(void)close(fd);
+	return r;
+}
+
+/* One at a time, or one takes the other's half for its own. Only the owner can open the folder, and so hold its lock.
+ */
+static enum ctl_exit backup_read(struct ctl *c, int to)
+{
+	enum ctl_exit r = ctl_store(c);
+	if (r)
+		return r;
+	int dir = open(c->conf->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) == 0)
+		r = backup_copy(c, to);
+	else if (dir < 0 || errno != EWOULDBLOCK)
+		r = failed(c->conf->state_dir);
+	else {
+		ctl_say("another backup goes on; try again when it is made");
+		r = CTL_BUSY;
+	}
+	if (dir >= 0)
+		(void)close(dir);
 	return r;
 }
 

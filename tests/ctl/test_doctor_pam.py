@@ -162,6 +162,23 @@ def test_sshd_config(look, tree, i):
     assert found and found[0]["state"] == state, look({})
 
 
+@pytest.mark.parametrize("config", [SSHD.replace("UsePAM yes", 'UsePAM  "yes"\t# as it was'), SSHD.replace("UsePAM yes", "UsePAM=yes\r"),
+                                    SSHD + "Match User root\n\tAuthenticationMethods publickey\n",
+                                    SSHD.replace("Methods ", "Methods\t") + "LoginGraceTime 1m30s # long\n",
+                                    SSHD.replace("Methods keyboard-interactive:pam", 'Methods "publickey,keyboard-interactive" "keyboard-interactive" # x')])
+def test_sshd_config_odd(look, config):
+    """As OpenSSH 9.2 reads it."""
+    assert not [f for f in look({"sshd": AUTH + ACCOUNT}, config) if f["check"] == "sshd" and f["state"] != "ok"]
+
+
+@pytest.mark.parametrize("root, said", [("", True), ("PermitRootLogin without-password\n", True), ("PermitRootLogin no\n", False)])
+def test_root_with_a_key(look, root, said):
+    """The remedy would end root's logins by key, and no undo brings sshd_config back."""
+    found = look({"sshd": AUTH + ACCOUNT}, SSHD.replace("AuthenticationMethods keyboard-interactive:pam", "") + root)
+    remedy = next(f["remedy"] for f in found if "a public key alone" in f["text"])
+    assert ("Match User root" in remedy) == said
+
+
 def test_sshd_config_with_nothing_to_say(look):
     for auth, config in (AUTH, SSHD), ("auth required pam_kosmo.so password=skip\n", KEY), \
             (AUTH, "usepam=yes\n" + SSHD.replace("UsePAM yes", "UsePAM no")), (AUTH, SSHD + "LoginGraceTime 1m30s\nMatch all\nMaxAuthTries 6\n"):

@@ -1,4 +1,5 @@
 """kosmoctl store: check, backup, upgrade. tests/ctl/data/README says what the store of schema 1 is."""
+import fcntl
 import os
 import pathlib
 import random
@@ -125,7 +126,7 @@ def test_upgrade_and_a_login(old):
         kind, _ = c.ask("begin", {"phase": "auth", "service": "sshd", "user": "kiyo", "ruid": "0"})
         assert kind == "ask"
         assert c.ask("answer", {"text": password})[0] == "ask"
-        assert c.ask("answer", {"text": code}) == ("verdict", {"verdict": "allow"})
+        assert c.ask("answer", {"text": code})[1]["verdict"] == "allow"
     finally:
         keeper.terminate()
         assert keeper.wait(10) == 0
@@ -285,6 +286,16 @@ def test_backup(people):
     people.db.chmod(0o600)
     os.chown(people.db, people.dir.stat().st_uid, -1)
     assert people("user", "list").out == state and people("store", "check").exit == OK
+
+
+def test_backup_beside_another(people):
+    """Both copy under one name first: never the other's half."""
+    folder = os.open(people.dir, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    said = people("store", "backup", "second")
+    assert said.exit == BUSY and "another backup" in said.err and not list(people.work.glob("second*")), said
+    os.close(folder)
+    assert people("store", "backup", "second").exit == OK
 
 
 def test_backup_that_fails(people):
