@@ -241,7 +241,8 @@ static enum err undo_bring(const char *folder, const char *service, struct errms
 		goto out;
 	}
 	/* What was there is kept aside if that can be done: on a full disk only the rename can. */
-	if (!e && pam_undo_load(folder, service, &now, &unused, NULL) == ERR_NONE && now && strcmp(now, old) != 0)
+	if (!e && pam_undo_load(folder, service, &now, &unused, NULL) == ERR_NONE && old && now &&
+	    strcmp(now, old) != 0)
 		(void)pam_undo_store(folder, undone, before, now, strlen(now), 0600, NULL);
 	if (!e && (renameat(dir, before, dir, service) < 0 || fsync(dir) < 0))
 		e = err_set(m, ERR_IO, "%s/%s: %s", folder, service, strerror(errno));
