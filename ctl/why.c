@@ -53,6 +53,7 @@ static const char *const why_places[] = {
     [LANE_KEY] = "with a key of theirs",
     [LANE_ADDRESS] = "from an address of theirs",
     [LANE_UID] = "from their own account",
+    [LANE_LOCAL] = "at the host's own terminals",
     [LANE_EXEMPT] = "from the exempted networks, unless with a browser or key of theirs",
     [LANE_STRANGER] = "except with a browser or key, or from an address, that they have logged in with before",
 };

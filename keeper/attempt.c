@@ -57,7 +57,7 @@ bool attempt_known(struct keeper *k, struct store *st, struct attempt *a, int64_
 	bool known =
 	    !find(st, a, now, &p) && /* as much is looked up for a name that nobody has */
 	    !limits_for(st, k->seal, &a->origin, a->found ? &a->person : NULL, a->login, FACTOR_NONE, now, &l) &&
-	    limits_known(&l);
+	    limits_known(st, &l, now);
 	person_wipe(&p);
 	return known;
 }

@@ -87,6 +87,7 @@ static enum err begin_origin(struct keeper *k, struct request *r, struct dialogu
 	clean(address, sizeof address, trusted ? rhost : NULL);
 	origin_terminal(o, k->conf, address);
 	o->own_uid = !trusted || wire_get(&r->msg, "own") != NULL;
+	o->local = trusted && !address[0];
 	o->teaches = trusted;
 	if (d->policy.password == POLICY_KEY)
 		d->policy.password = key ? POLICY_SKIP : POLICY_ASK;

@@ -83,7 +83,7 @@ static enum err choose(struct store *st, const struct seal *s, const struct orig
 			e = known(st, k, KNOWN_ADDRESS, LANE_ADDRESS, now);
 	}
 	if (!e && !k->lane) {
-		k->lane = o->own_uid ? LANE_UID : o->exempt ? LANE_EXEMPT : LANE_STRANGER;
+		k->lane = o->own_uid ? LANE_UID : o->local ? LANE_LOCAL : o->exempt ? LANE_EXEMPT : LANE_STRANGER;
 		k->what = (struct id){{0}};
 	}
 	return e;
@@ -101,7 +101,7 @@ enum err limits_for(struct store *st, const struct seal *s, const struct origin 
 	if (!e)
 		e = choose(st, s, o, &l.key, now);
 	l.room = l.key.lane == LANE_EXEMPT ? EXEMPT_ROOM : 1;
-	if (!e && o->remote && l.key.lane >= LANE_ADDRESS && l.key.lane != LANE_UID) {
+	if (!e && o->remote && l.key.lane >= LANE_ADDRESS && l.key.lane != LANE_UID && l.key.lane != LANE_LOCAL) {
 		struct net_address from = o->from;
 		net_mask(&from, net_v4(&from) ? PREFIX_V4 : PREFIX_V6);
 		l.counts = true;
@@ -114,9 +114,11 @@ enum err limits_for(struct store *st, const struct seal *s, const struct origin 
 	return e;
 }
 
-bool limits_known(const struct limit *l)
+bool limits_known(struct store *st, const struct limit *l, int64_t now)
 {
-	return l->person && l->key.lane != LANE_STRANGER && l->key.lane != LANE_EXEMPT;
+	struct counter c;
+	return !store_counter_get(st, &l->key, &c) && now >= c.not_before && l->person &&
+	       l->key.lane != LANE_STRANGER && l->key.lane != LANE_EXEMPT;
 }
 
 /* ---- waits ---- */

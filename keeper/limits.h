@@ -18,9 +18,10 @@ enum lane {
 	LANE_KEY = 2,	   /* one a key that sshd verified */
 	LANE_ADDRESS = 3,  /* one an address from where this person fully logged in */
 	LANE_UID = 4,	   /* the account's own uid on auth.sock, or as the caller of sudo or su */
-	LANE_EXEMPT = 5,   /* all of the networks of limits.exempt: ten times the room */
-	LANE_STRANGER = 6, /* everybody else: one for all */
-	LANE_ALL = 7	   /* no lane: the row that says that a factor is disabled */
+	LANE_LOCAL = 5,	   /* at the host itself, as root's program says: console, su of others */
+	LANE_EXEMPT = 6,   /* all of the networks of limits.exempt: ten times the room */
+	LANE_STRANGER = 7, /* everybody else: one for all */
+	LANE_ALL = 8	   /* no lane: the row that says that a factor is disabled */
 };
 
 /* Why an attempt is not looked at. */
@@ -54,8 +55,8 @@ struct limit {
 /* The counter that an attempt moves. person NULL: a name nobody has. FACTOR_NONE stands for the password. */
 enum err limits_for(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
 		    const char *login, enum factor_kind kind, int64_t now, struct limit *ret);
-/* Is its lane one that no stranger has? */
-bool limits_known(const struct limit *l);
+/* Is its lane one that no stranger from elsewhere has, and has it not to wait? Reads as much for a bucket. */
+bool limits_known(struct store *st, const struct limit *l, int64_t now);
 /* [tx] Counts one attempt as if it were wrong. ERR_DENIED: before its not-before time, nothing was counted but a
  * refusal; the attempt must not be checked, see why. */
 enum err limits_count(struct store *st, struct limit *l, int64_t now);

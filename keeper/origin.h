@@ -18,6 +18,7 @@ struct origin {
 	uint8_t key[DIGEST_LEN];    /* of the public key that sshd verified */
 	bool own_uid; /* asked by the account's own uid: a peer of no trust, of which nothing else is believed, or
 		       * somebody in sudo or su, as root's program says */
+	bool local;   /* root's program says that it is no remote host */
 	bool teaches; /* a full login makes device and address known */
 };
 

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define TURN   4
 #define BEHIND 10 /* a tenth of the weight of a thread that is not */
 
 struct job {
@@ -26,7 +27,7 @@ struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct ring first, later;
-	unsigned cap, threads; /* cap: of each ring */
+	unsigned cap, threads, turns; /* cap: of each ring */
 	bool stopping, behind;
 	pthread_t thread[];
 };
@@ -36,7 +37,9 @@ static bool take(struct pool *p, struct job *ret)
 	pthread_mutex_lock(&p->lock);
 	while (!p->first.count && !p->later.count && !p->stopping)
 		pthread_cond_wait(&p->more, &p->lock);
-	struct ring *r = p->first.count ? &p->first : &p->later;
+	/* each fourth is one of the others: whoever floods as somebody known does not stop them either */
+	bool turn = p->later.count && (!p->first.count || ++p->turns % TURN == 0);
+	struct ring *r = turn ? &p->later : &p->first;
 	bool some = r->count > 0;
 	if (some) {
 		*ret = r->job[r->head];

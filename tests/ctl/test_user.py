@@ -190,7 +190,7 @@ def test_why_somebody_cannot_get_in(h):
     why("bob", "", "can log in")  # the clock was ahead
     store(row, 0, 6, nothing, 5, now + 300, now - 1, now + 5000)
     why("bob", "waiting", "must wait", "5 wrong passwords in a row", "except with a browser or key")
-    store("UPDATE counter SET failures = 100, not_before = ? WHERE lane = 6", now + 80000)
+    store("UPDATE counter SET failures = 100, not_before = ? WHERE lane = 7", now + 80000)
     why("bob", "lane_closed", "cannot log in until", "100 wrong passwords in a row", "user unlock")
     store(row, 1, 7, nothing, 100, (1 << 63) - 1, now, (1 << 63) - 1)
     why("bob", "factor_disabled", "recovery code", "user unlock")

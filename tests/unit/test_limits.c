@@ -146,13 +146,14 @@ static void the_lane_is_the_first_that_fits(void **state)
 	OK(origin_key(&o, f->seal, "ssh-ed25519 AAAA", 16));
 	assert_int_equal(lane_of(f, &o, &a, NOW), LANE_DEVICE);
 	const struct origin mapped = at("::ffff:192.0.2.1"), name = at("host.example.jp"), office = at("198.51.100.9"),
-			    own = {.own_uid = true};
+			    own = {.own_uid = true}, console = {.local = true, .teaches = true};
 	assert_int_equal(lane_of(f, &mapped, &a, NOW), LANE_ADDRESS);
 	assert_int_equal(lane_of(f, &mapped, &a, NOW + 30 * DAY), LANE_STRANGER);
 	assert_int_equal(lane_of(f, &o, &b, NOW + 30 * DAY), LANE_DEVICE);
 	assert_int_equal(lane_of(f, &name, &a, NOW), LANE_STRANGER);
 	assert_int_equal(lane_of(f, &office, &a, NOW), LANE_EXEMPT);
 	assert_int_equal(lane_of(f, &own, &a, NOW), LANE_UID);
+	assert_int_equal(lane_of(f, &console, &a, NOW), LANE_LOCAL);
 	struct origin mute = with_device(f, "mute");
 	mute.teaches = false;
 	learn(f, &mute, &a, NOW);
