@@ -101,10 +101,17 @@ enum err store_upgrade(const char *path, const struct seal *seal, const char *st
 	e = store_begin(st);
 	if (e == ERR_NONE)
 		e = change(st, a, &r, &why);
-	if (e == ERR_NONE)
+	if (e == ERR_NONE) {
 		e = store_commit(st);
+		if (e != ERR_NONE) { /* what it left behind may still come to light: the copy stays */
+			(void)err_set(m, e,
+				      "%s: the upgrade failed when it was to be written: %s; the copy of before is %s",
+				      path, err_text(e), r.backup);
+			copied = false;
+		}
+	}
 	store_rollback(st);
-	if (e != ERR_NONE)
+	if (e != ERR_NONE && copied)
 		(void)err_set(m, e, "%s: nothing was changed, the upgrade failed: %s", path,
 			      why.text[0] != '\0' ? why.text
 			      : e == ERR_IO	  ? "it cannot be written; is the disk full?"

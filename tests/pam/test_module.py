@@ -259,10 +259,20 @@ def test_nobody_listens(pam, folder):
                                   "socket=/other", "password=skip password=ask", " ".join(f"x{i}=1" for i in range(33))])
 def test_bad_arguments(pam, args):
     with keeper(pam, verdict("allow")) as k:
-        for user in "hanako", "root":
+        for user in "hanako", "daemon":
             assert pam(args, user=user).code() == UNAVAIL
             assert pam(args, user=user, options=["-p", "c"]).code("account") == UNAVAIL
     assert k.seen == []
+
+
+@pytest.mark.parametrize("args, root", [("uid_min=x", True), ("conf=relative password=skip", True), ("uid_min=x also=root", False),
+                                        ("uid_min=x person=caller", False)])
+def test_root_mends_a_wrong_argument(pam, args, root):
+    """The stack goes on without us, as for any account below uid_min; for nobody else, nor where root was named."""
+    assert pam(args, user="root").code() == (UNKNOWN if root else UNAVAIL)
+    # IGNORE: libpam answers it alone with PERM_DENIED
+    assert pam(args, user="root", options=["-p", "c"]).code("account") == (PERM_DENIED if root else UNAVAIL)
+    assert pam(args, user="daemon").code() == UNAVAIL
 
 
 @pytest.mark.parametrize("path", ["", "relative", "@abstract", "/" + "x" * 107])

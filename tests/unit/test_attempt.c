@@ -414,7 +414,7 @@ static void proof_within_a_session_makes_nothing_known(void **state)
 		a.step_up = step_up;
 		assert_int_equal(factor(w, &a, code_at(w, NOW - 30 * step_up), NOW), VERDICT_ALLOW);
 		assert_int_equal(limits_for(w->st, w->k.seal, &o, &w->p.id, "taro", FACTOR_NONE, NOW, &l), ERR_NONE);
-		assert_int_equal(limits_known(&l), !step_up);
+		assert_int_equal(limits_known(w->st, &l, NOW), !step_up);
 	}
 }
 
