@@ -25,7 +25,7 @@ PEOPLE = [Person(f"s{i:03}") for i in range(140)]
 UNUSED = iter(PEOPLE)
 ROOT_PASSWORD = "root-no-himitsu-7"
 ASKED = ["Password:", "Code:"]
-LATEST = 3.5 + 2  # with what a connection costs on a busy machine; test_module holds the 3 s against a clock
+LATEST = 3.5 + 4  # with what a connection costs on a busy machine; test_module holds the 3 s against a clock
 SU_PAUSE = 2.5  # su(1)'s own after a failure, at most
 
 # Rows that say something of their own at a terminal; to the module the others are one of these: no keeper, or no store.

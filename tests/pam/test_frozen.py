@@ -217,7 +217,7 @@ def test_ctrl_z_in_short_commands(instance, crowd, targets, dice, kind, rounds):
              "list": lambda: ("user", "list", "--json")}[kind]
     stopped, slowest = stops(instance, crowd, dice, words, rounds)
     print(f"{stopped} of {rounds} stopped, slowest login meanwhile {slowest:.3f} s")
-    assert stopped >= rounds / 10
+    assert stopped >= max(1, rounds // 20)
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(500, marks=pytest.mark.soak)])

@@ -158,7 +158,8 @@ def test_sixteen_guess_unknown_names(instance):
         before = events(instance, "password.wrong"), events(instance, "factor.wrong"), instance.rows("SELECT count(*) FROM counter WHERE kind < 32")[0][0]
         started = time.monotonic()
         g = Guessers(instance, login, "wrong", "123456")
-        wait_until(lambda: time.monotonic() - started > 1.5, 10, "some guesses")
+        wait_until(lambda: time.monotonic() - started > 1.5 and events(instance, "password.wrong") >= before[0] + 3 and
+                   events(instance, "factor.wrong") >= before[1] + 3, 30, "some guesses")
         g.end()
         lasted = time.monotonic() - started
         after = events(instance, "password.wrong"), events(instance, "factor.wrong"), instance.rows("SELECT count(*) FROM counter WHERE kind < 32")[0][0]
