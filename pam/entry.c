@@ -1,34 +1,56 @@
 /* The entry points. */
 #include "config.h"
 
+#include "common/buf.h"
 #include "pam/args.h"
 #include "pam/client.h"
 #include "pam/verdict.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
-#include <security/pam_modutil.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define ENTRY __attribute__((visibility("default")))
 
+#define ENTRY_PASSWD_MAX ((size_t)1 << 20) /* bytes of one account's line */
+
 enum entry_whose { ENTRY_KEEPERS, ENTRY_EXEMPT, ENTRY_NOBODY };
 
-/* Who is to be asked about. An account that passwd does not know is the keeper's like any other: what a stranger sees
- * must not depend on it. */
-static enum entry_whose entry_person(pam_handle_t *pamh, const struct args *a, const char **ret, bool *ret_own)
+/* The account of that name, or with NULL of that uid; its texts are in mem. NULL if there is none, or none can be read.
+ * Not pam_modutil_getpwnam: when memory is out, libpam tries INT_MAX times to keep its answer in the handle. */
+static const struct passwd *entry_account(const char *name, uid_t uid, struct passwd *pw, struct buf *mem)
 {
+	for (size_t n = 1024; n <= ENTRY_PASSWD_MAX; n *= 2) {
+		struct passwd *found = NULL;
+		buf_free(mem);
+		char *text = (char *)buf_room(mem, n);
+		if (text == NULL)
+			return NULL;
+		int e = name != NULL ? getpwnam_r(name, pw, text, n, &found) : getpwuid_r(uid, pw, text, n, &found);
+		if (e != ERANGE && e != EINTR)
+			return e == 0 ? found : NULL;
+	}
+	return NULL;
+}
+
+/* Who is to be asked about; the name may be in mem. An account that passwd does not know is the keeper's like any
+ * other: what a stranger sees must not depend on it. */
+static enum entry_whose entry_person(pam_handle_t *pamh, const struct args *a, struct buf *mem, const char **ret,
+				     bool *ret_own)
+{
+	struct passwd found;
 	const struct passwd *pw;
 	const char *name = NULL;
 	if (a->caller) {
-		pw = pam_modutil_getpwuid(pamh, getuid());
+		pw = entry_account(NULL, getuid(), &found, mem);
 		name = pw != NULL ? pw->pw_name : NULL;
 	} else {
-		pw = pam_get_user(pamh, &name, NULL) == PAM_SUCCESS && name != NULL ? pam_modutil_getpwnam(pamh, name)
-										    : NULL;
+		bool known = pam_get_user(pamh, &name, NULL) == PAM_SUCCESS && name != NULL;
+		pw = known ? entry_account(name, 0, &found, mem) : NULL;
 	}
 	if (name == NULL)
 		return ENTRY_NOBODY;
@@ -50,17 +72,21 @@ static int entry_exempt(enum phase phase, const struct args *a)
 /* Whoever mends a line with a mistake in it is root: not ours with the presets, nor by any argument there. */
 static bool entry_root(pam_handle_t *pamh, int argc, const char **argv)
 {
+	AUTO_BUF mem = BUF_INIT;
+	struct passwd found;
 	const struct passwd *pw;
 	const char *name = NULL;
 	for (int i = 0; i < argc; i++)
 		if (strncmp(argv[i], "person=", 7) == 0 || strncmp(argv[i], "also=", 5) == 0)
 			return false;
-	pw = pam_get_user(pamh, &name, NULL) == PAM_SUCCESS && name != NULL ? pam_modutil_getpwnam(pamh, name) : NULL;
+	bool known = pam_get_user(pamh, &name, NULL) == PAM_SUCCESS && name != NULL;
+	pw = known ? entry_account(name, 0, &found, &mem) : NULL;
 	return pw != NULL && pw->pw_uid == 0;
 }
 
 static int entry_run(pam_handle_t *pamh, int flags, int argc, const char **argv, enum phase phase)
 {
+	AUTO_BUF mem = BUF_INIT;
 	struct args args;
 	const char *bad = args_parse(argc, argv, &args);
 	if (bad != NULL) {
@@ -73,7 +99,7 @@ static int entry_run(pam_handle_t *pamh, int flags, int argc, const char **argv,
 				   .phase = phase,
 				   .silent = (flags & PAM_SILENT) != 0,
 				   .expired = (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0 && phase >= PHASE_CHECK};
-	switch (entry_person(pamh, &args, &call.person, &call.own)) {
+	switch (entry_person(pamh, &args, &mem, &call.person, &call.own)) {
 	case ENTRY_EXEMPT:
 		return entry_exempt(phase, &args);
 	case ENTRY_NOBODY:

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <pwd.h>
 #include <security/pam_modules.h>
-#include <security/pam_modutil.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,13 +23,11 @@
 
 /* The fortified names are what the module is compiled to; no header declares them. */
 extern void *__libc_malloc(size_t n);
-extern void *__libc_realloc(void *p, size_t n);
 extern int __vsnprintf_chk(char *s, size_t n, int flag, size_t cap, const char *fmt, va_list ap);
 extern int __snprintf_chk(char *s, size_t n, int flag, size_t cap, const char *fmt, ...);
 
 const struct chaos_kind chaos_kinds[CHAOS__MAX] = {
     [CHAOS_MALLOC] = {"malloc", {ENOMEM}},
-    [CHAOS_REALLOC] = {"realloc", {ENOMEM}},
     [CHAOS_SOCKET] = {"socket", {EMFILE, ENFILE, ENOMEM, EACCES, EINTR}},
     [CHAOS_SETSOCKOPT] = {"setsockopt", {EINVAL, ENOMEM, EDOM}},
     [CHAOS_CONNECT] = {"connect", {EINTR, EAGAIN, ECONNREFUSED, ENOENT, EACCES, EPERM, EPROTOTYPE}},
@@ -48,8 +45,6 @@ const struct chaos_kind chaos_kinds[CHAOS__MAX] = {
     [CHAOS_PAM_ENV] = {"pam_getenv", {ENOMEM}},
     [CHAOS_PAM_SET_DATA] = {"pam_set_data", {PAM_SYSTEM_ERR, PAM_BUF_ERR}},
     [CHAOS_PAM_GET_DATA] = {"pam_get_data", {PAM_SYSTEM_ERR, PAM_NO_MODULE_DATA}},
-    [CHAOS_PAM_GETPWNAM] = {"pam_modutil_getpwnam", {ENOMEM}},
-    [CHAOS_PAM_GETPWUID] = {"pam_modutil_getpwuid", {ENOMEM}},
 };
 
 struct chaos chaos;
@@ -109,11 +104,6 @@ static void *chaos_real(const char *name)
 EXPORT void *malloc(size_t n)
 {
 	return HOW(CHAOS_MALLOC) != 0 ? NULL : __libc_malloc(n);
-}
-
-EXPORT void *realloc(void *p, size_t n)
-{
-	return HOW(CHAOS_REALLOC) != 0 ? NULL : __libc_realloc(p, n);
 }
 
 EXPORT int socket(int domain, int type, int protocol)
@@ -233,14 +223,4 @@ EXPORT int pam_get_data(const pam_handle_t *pamh, const char *name, const void *
 {
 	int how = HOW(CHAOS_PAM_GET_DATA);
 	return how != 0 ? how : REAL(pam_get_data, pamh, name, ret);
-}
-
-EXPORT struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *name)
-{
-	return HOW(CHAOS_PAM_GETPWNAM) != 0 ? NULL : REAL(pam_modutil_getpwnam, pamh, name);
-}
-
-EXPORT struct passwd *pam_modutil_getpwuid(pam_handle_t *pamh, uid_t uid)
-{
-	return HOW(CHAOS_PAM_GETPWUID) != 0 ? NULL : REAL(pam_modutil_getpwuid, pamh, uid);
 }

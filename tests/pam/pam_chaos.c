@@ -108,6 +108,10 @@ static void each_in_turn(enum chaos_call call, int how)
 		wrong("no end of it");
 	if (chaos.nth == 1)
 		return;
+	for (long last = chaos.nth; call == CHAOS_MALLOC && last > 1; last--) { /* out of memory from there on */
+		chaos = (struct chaos){.call = call, .nth = last, .how = how, .onwards = true};
+		run();
+	}
 	/* Those that move on all the same when each call is so; the others would be waited for. */
 	if (how == CHAOS_SHORT || (how == CHAOS_NOTHING && call == CHAOS_RECV) ||
 	    (how != CHAOS_NOTHING && call < CHAOS_CONNECT)) {
