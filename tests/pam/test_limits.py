@@ -136,10 +136,15 @@ def guessing(instance, module_folder, seconds):
         sshd.end()
 
 
+system = pytest.mark.skipif(SANITIZED, reason="the system's programs cannot load a sanitized module")
+
+
+@system
 def test_sixteen_guess_a_code(instance, module_folder):
     guessing(instance, module_folder, 6)
 
 
+@system
 @pytest.mark.soak
 def test_sixteen_guess_a_code_for_a_minute(module_folder):
     i = Instance(module_folder / "long", [OWNER])

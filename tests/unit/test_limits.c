@@ -320,7 +320,7 @@ static void addresses_are_blocked_and_forgiven(void **state)
 
 	begin(f);
 	for (size_t i = 0; i < COUNT(p); i++) {
-		char login[16];
+		char login[32];
 
 		snprintf(login, sizeof login, "p%zu", i);
 		p[i] = person_make(login);
