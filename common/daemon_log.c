@@ -74,6 +74,14 @@ static bool log_line(int priority, const char *text)
 	return n > 0 && log_send(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
+/* What others wrote is within it: it begins no line of its own, and moves no terminal's cursor. */
+static void log_clean(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = '?';
+}
+
 void daemon_log(int priority, const char *fmt, ...)
 {
 	char text[LINE_MAX_BYTES - HEAD_BYTES], note[128];
@@ -84,6 +92,7 @@ void daemon_log(int priority, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
+	log_clean(text);
 	if (!(priority & LOG_FACMASK))
 		priority |= log_facility;
 	if (log_stderr)

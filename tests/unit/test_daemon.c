@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 static struct errmsg m;
@@ -293,6 +294,31 @@ static void harden(void **state)
 	in_child(hardened, *state);
 }
 
+/* What a stranger wrote ends up within a line, never as a line. */
+static int logged(const char *dir)
+{
+	char line[256] = "";
+	const char *bar;
+	ssize_t n;
+	int fd[2];
+
+	(void)dir;
+	if (pipe(fd) < 0 || dup2(fd[1], STDERR_FILENO) < 0)
+		return 1;
+	daemon_log_open("test_daemon", LOG_USER, true);
+	daemon_log(LOG_DEBUG, "refused: %s", "x\nkosmo-keeper[1]:\r\033[2J\t\x7f\xe8\xaa\xad");
+	n = read(fd[0], line, sizeof line - 1);
+	if (n <= 0)
+		return 2;
+	bar = strstr(line, ": ");
+	return bar != NULL && strcmp(bar, ": refused: x?kosmo-keeper[1]:??[2J??\xe8\xaa\xad\n") == 0 ? 0 : 3;
+}
+
+static void log_line(void **state)
+{
+	in_child(logged, *state);
+}
+
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, unit_folder, unit_folder_gone)
 
 int main(void)
@@ -300,7 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WITH_FOLDER(listen_and_connect), WITH_FOLDER(listen_refused),  WITH_FOLDER(folder_locked),
 	    WITH_FOLDER(started_at_once),    cmocka_unit_test(passed_fds), WITH_FOLDER(notify),
-	    WITH_FOLDER(become_owner),	     WITH_FOLDER(harden),
+	    WITH_FOLDER(become_owner),	     WITH_FOLDER(harden),	   WITH_FOLDER(log_line),
 	};
 
 	return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
