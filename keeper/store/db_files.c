@@ -74,10 +74,11 @@ static enum err same(struct db_files *f, struct errmsg *m)
 				       "kosmo-keeper, see that the right one lies there, start it",
 				       f->path, suffix[i]);
 		if (i == 0 && sb.st_size < f->size)
-			return err_set(
-			    m, ERR_IO,
-			    "%s: it was cut short under a running program: stop kosmo-keeper, restore the backup",
-			    f->path);
+			return err_set(m, ERR_IO,
+				       "%s: it was cut short under a running program: if by a VACUUM, restart "
+				       "kosmo-keeper, nothing is lost; "
+				       "else stop it, restore the backup",
+				       f->path);
 		if (i == 0)
 			f->size = sb.st_size;
 	}

@@ -683,7 +683,7 @@ static void files_under_a_running_program(void **state)
 		const char *says;
 	} cases[] = {{"", AWAY, "moved or removed"},	 {"-wal", AWAY, "moved or removed"},
 		     {"-shm", AWAY, "moved or removed"}, {"", OTHER, "another file"},
-		     {"-wal", OTHER, "another file"},	 {"", SHORT, "cut short"}};
+		     {"-wal", OTHER, "another file"},	 {"", SHORT, "VACUUM"}};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
