@@ -1,12 +1,16 @@
 #include "config.h"
 
+#include "common/clock.h"
 #include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
 #include "keeper/dialogue.h"
 #include "keeper/require.h"
+#include <pthread.h>
 #include <string.h>
 #include <syslog.h>
+
+#define STRANGERS_LINES 5 /* a second */
 
 /* One frame behind another. */
 static void add(struct buf *frames, struct buf *frame)
@@ -55,6 +59,24 @@ void dialogue_end(struct request *r, const char *told, enum verdict v, const str
 	server_reply(r, &frames, true);
 }
 
+bool dialogue_may_log(bool trusted)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static int64_t second;
+	static unsigned lines;
+	if (trusted)
+		return true;
+	int64_t now = clock_mono_ms() / 1000;
+	pthread_mutex_lock(&lock);
+	if (now != second)
+		lines = 0;
+	second = now;
+	bool may = lines < STRANGERS_LINES;
+	lines += may;
+	pthread_mutex_unlock(&lock);
+	return may;
+}
+
 void dialogue_log(const struct dialogue *d, enum verdict v, const char *how)
 {
 	static const char *const phases[DIALOGUE__PHASES] = {
@@ -64,6 +86,8 @@ void dialogue_log(const struct dialogue *d, enum verdict v, const char *how)
 	    [DIALOGUE_CHANGE] = "password",
 	};
 	const struct attempt *a = &d->attempt;
+	if (v != VERDICT_ALLOW && !dialogue_may_log(d->trusted))
+		return;
 	daemon_log(LOG_AUTHPRIV | (v == VERDICT_ALLOW ? LOG_INFO : LOG_NOTICE),
 		   "%s service=%s user=%s rhost=%s verdict=%s%s%s", phases[d->phase], d->service,
 		   a->found ? a->login : "(unknown)", a->origin.shown[0] ? a->origin.shown : "-", verdict_name(v),

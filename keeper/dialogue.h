@@ -28,6 +28,7 @@ enum dialogue_waiting { /* for the answer to what was asked last */
 struct dialogue {
 	enum dialogue_phase phase;
 	enum dialogue_waiting waiting;
+	bool trusted; /* the peer */
 	struct policy_pam policy;
 	struct attempt attempt;
 	char service[64];
@@ -44,6 +45,9 @@ struct dialogue {
  * What is asked is translated here. */
 void dialogue_ask(const struct keeper *k, struct request *r, const char *told, const char *msgid);
 void dialogue_end(struct request *r, const char *told, enum verdict v, const struct ticket *t /* or NULL */);
+/* May this peer's refusal be a line of the log? What strangers say is rationed, for all of them together: the journal
+ * drops what a program says too often, also what others did. */
+bool dialogue_may_log(bool trusted);
 /* The one line of a decision. Unknown names are never in it: people type passwords there. */
 void dialogue_log(const struct dialogue *d, enum verdict v, const char *how);
 /* An error of the store or of ours. */

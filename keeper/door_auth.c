@@ -212,9 +212,11 @@ static void on_account(struct keeper *k, struct store *st, struct request *r, st
 static void on_begin(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
 {
 	struct errmsg why;
+	d->trusted = server_peer(r)->trusted;
 	enum err e = begin_dialogue(k, r, d, &why);
 	if (e) {
-		daemon_log(LOG_AUTHPRIV | LOG_ERR, "pam_kosmo refused: %s", why.text);
+		if (dialogue_may_log(d->trusted))
+			daemon_log(LOG_AUTHPRIV | LOG_ERR, "pam_kosmo refused: %s", why.text);
 		d->waiting = WAITING_NOTHING;
 		dialogue_end(r, NULL, VERDICT_INTERNAL, NULL);
 	} else if (d->phase == DIALOGUE_ACCOUNT) {

@@ -9,6 +9,7 @@ import time
 import pytest
 from conftest import BUILD, MODULE, SANITIZED, Result
 from harness import Instance, Person, accounts, wait_out, wait_until
+from kosmo_wire import Client
 
 SUCCESS, PERM_DENIED, AUTH_ERR, UNAVAIL, UNKNOWN, ACCT_EXPIRED = 0, 6, 7, 9, 10, 13
 ROUNDS = 200
@@ -283,6 +284,26 @@ def test_started_by_its_socket(login, instance):
     finally:
         instance.stop()
         instance.start()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
+def test_a_stranger_does_not_fill_the_log(instance):
+    """Refusals cost a stranger nothing, and a journal that one program fills drops what that program says of others too."""
+    def begin(option):
+        with Client(instance.socket) as c:
+            return c.ask("begin", {"service": "x", "phase": "auth", "user": "nobody", "opt.0": option})[1]["verdict"]
+    refused = lambda word: instance.process.log.read_text().count(f'refused: unknown option "{word}"')
+    start, pid = time.monotonic(), os.fork()
+    if pid == 0:
+        try:
+            os.setresuid(65534, 65534, 65534)
+            os._exit(0 if all(begin("stranger") == "internal" for _ in range(300)) else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(pid, 0)[1] == 0
+    lasted = time.monotonic() - start
+    assert 1 <= refused("stranger") <= 5 * (lasted + 2), (refused("stranger"), lasted)
+    assert begin("root") == "internal" and refused("root") == 1
 
 
 @pytest.mark.skipif(SANITIZED and "KOSMO_SANITIZER_PRELOAD" not in os.environ, reason="./runtests names the sanitizer's library")
