@@ -157,7 +157,7 @@ def namespace(instance, module_folder, crowd, targets):
 @pytest.mark.skipif(SANITIZED, reason="su cannot load a sanitized module")
 @pytest.mark.skipif(not Namespace.possible(), reason="no mount namespaces here")
 @pytest.mark.parametrize("stopper", [Stop, Freezer])
-@pytest.mark.parametrize("rounds", [4, pytest.param(120, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.soak)])
 def test_su_stands_still(instance, crowd, targets, namespace, dice, stopper, rounds):
     s = stopper(1000)
     try:
@@ -209,7 +209,7 @@ def stops(instance, crowd, dice, words, rounds):
     return stopped, slowest
 
 
-@pytest.mark.parametrize("rounds", [20, pytest.param(1500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("kind", ["set", "list"])
 def test_ctrl_z_in_short_commands(instance, crowd, targets, dice, kind, rounds):
     names = iter(range(10**9))
@@ -220,7 +220,7 @@ def test_ctrl_z_in_short_commands(instance, crowd, targets, dice, kind, rounds):
     assert stopped >= max(1, rounds // 20)
 
 
-@pytest.mark.parametrize("rounds", [10, pytest.param(500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [10, pytest.param(60, marks=pytest.mark.soak)])
 def test_ctrl_z_in_an_import(instance, crowd, dice, sheet, rounds):
     """One import, stopped again and again."""
     stopped, slowest, n = 0, 0, 0
