@@ -35,11 +35,10 @@ bool attempt_usable(const struct person *p, enum door door, int64_t now)
 static enum err find(struct store *st, struct attempt *a, int64_t now, struct person *p)
 {
 	a->found = false;
-	if (a->nobody || (a->door == DOOR_PAM && !text_login_staff(a->login)))
-		return ERR_NONE;
-	enum err e = store_person_by_login(st, a->login, p);
+	bool none = a->nobody || (a->door == DOOR_PAM && !text_login_staff(a->login));
+	enum err e = none ? ERR_NOTFOUND : store_person_by_login(st, a->login, p);
 	if (e == ERR_NOTFOUND)
-		return ERR_NONE;
+		return store_person_nobody(st);
 	if (e)
 		return e;
 	if (attempt_usable(p, a->door, now)) {

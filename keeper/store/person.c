@@ -316,6 +316,29 @@ enum err store_person_by_login(struct store *st, const char *login, struct perso
 	return load_one(st, SQL_PERSON_BY_LOGIN, ARGS(V_TEXT(login)), ret);
 }
 
+enum err store_person_nobody(struct store *st)
+{
+	struct person p = {.name = "Yamada Hanako", .email = "hanako@example.jp"};
+	uint8_t mac[DIGEST_LEN];
+	struct seal_part part;
+	enum err e;
+
+	buf_wipe(&st->mac);
+	for (int i = 0; i < PERSON_LAST_LOGIN; i++)
+		mac_value(&st->mac, &V_BLOB(p.email, DIGEST_LEN));
+	e = mac_authenticators(st, &p.id);
+	if (e == ERR_NONE && st->mac.failed)
+		e = ERR_NOMEM;
+	part = (struct seal_part){st->mac.data, st->mac.len};
+	if (e == ERR_NONE)
+		e = seal_mac(st->seal, SEAL_PERSON, &part, 1, mac);
+	if (e == ERR_NONE)
+		e = profile_seal(st, &p);
+	if (e == ERR_NONE)
+		e = profile_open(st, V_BUF(&st->box), &p);
+	return e;
+}
+
 enum err store_person_by_id(struct store *st, const struct id *id, struct person *ret)
 {
 	return load_one(st, SQL_PERSON_BY_ID, ARGS(V_ID(id)), ret);
