@@ -106,7 +106,7 @@ enum err store_upgrade(const char *path, const struct seal *seal, const char *st
 		if (e != ERR_NONE) { /* what it left behind may still come to light: the copy stays */
 			(void)err_set(m, e,
 				      "%s: the upgrade failed when it was to be written: %s; the copy of before is %s",
-				      path, err_text(e), r.backup);
+				      path, e == ERR_IO ? "is the disk full?" : err_text(e), r.backup);
 			copied = false;
 		}
 	}

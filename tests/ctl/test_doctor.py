@@ -10,7 +10,7 @@ import tempfile
 import time
 
 import pytest
-from conftest import BUILD, FAILED, OK, Instance, run
+from conftest import BUILD, FAILED, OK, Instance, run, run_as_nobody
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 COMMANDS = ("chmod ", "chown ", "mkdir ", "rm ")
@@ -307,5 +307,5 @@ def test_installation(folder):
 @root
 def test_somebody_else(k):
     os.chmod(k.work, 0o755)
-    p = run("-c", k.conf, "doctor", "--json", user=65534, group=65534, extra_groups=[])
+    p = run_as_nobody("-c", k.conf, "doctor", "--json")
     assert p.exit == FAILED and any("cannot be looked into as this user" in f["text"] for f in p.json())

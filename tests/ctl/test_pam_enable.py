@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, INPUT, KOSMOCTL, OK, TOP, USAGE, run
+from conftest import BUILD, INPUT, KOSMOCTL, OK, TOP, USAGE, run_as_nobody
 
 MODULE = BUILD / "pam/.libs/pam_kosmo.so"
 SSHD = "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\nAuthenticationMethods keyboard-interactive:pam\n"
@@ -252,5 +252,5 @@ def test_without_a_store(k, tree):
 def test_only_root(k):
     os.chmod(k.work, 0o755)
     for args in ("try", "sshd", "root"), ("enable", "sshd"), ("disable", "sshd"), ("confirm", "sshd"), ("undo", "sshd"):
-        said = run("-c", k.conf, "pam", *args, user=65534, group=65534, extra_groups=[])
+        said = run_as_nobody("-c", k.conf, "pam", *args)
         assert said.exit == INPUT and "root" in said.err, said

@@ -188,11 +188,11 @@ def test_why_somebody_cannot_get_in(h):
     now, nothing = int(time.time()), bytes(16)
     store(row, 0, 1, uuid.uuid4().bytes, 12, now + 4000, now + 4000, now + 5000)
     why("bob", "", "can log in")  # the clock was ahead
-    store(row, 0, 6, nothing, 5, now + 300, now - 1, now + 5000)
+    store(row, 0, 7, nothing, 5, now + 300, now - 1, now + 5000)
     why("bob", "waiting", "must wait", "5 wrong passwords in a row", "except with a browser or key")
     store("UPDATE counter SET failures = 100, not_before = ? WHERE lane = 7", now + 80000)
     why("bob", "lane_closed", "cannot log in until", "100 wrong passwords in a row", "user unlock")
-    store(row, 1, 7, nothing, 100, (1 << 63) - 1, now, (1 << 63) - 1)
+    store(row, 1, 8, nothing, 100, (1 << 63) - 1, now, (1 << 63) - 1)
     why("bob", "factor_disabled", "recovery code", "user unlock")
     assert h("user", "unlock", "bob").out == "bob: unlocked\n" and h.events()[:2] == ["factor.enabled", "user.unlock"]
     why("bob", "", "can log in")
