@@ -14,7 +14,7 @@ CLIENTS = 16
 OWNER, SURVIVOR, LOCKED, DECOY = Person("owner"), Person("survivor"), Person("locked"), Person("decoy")
 KEYED = Person("keyed")
 CODE, PASSWORD = 1, 0
-DEVICE, KEY, ADDRESS, UID, EXEMPT, STRANGER = 1, 2, 3, 4, 5, 6
+DEVICE, KEY, ADDRESS, UID, LOCAL, EXEMPT, STRANGER = 1, 2, 3, 4, 5, 6, 7
 RECOVERY = "abcde-fghjk-mnp"
 
 

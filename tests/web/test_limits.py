@@ -24,7 +24,7 @@ from harness import Person, wait_until  # noqa: E402
 CLIENTS = 16
 OWNER, SISTER, LOCKED, LATE = (Person(n, role="member") for n in ("owner", "sister", "locked", "late"))
 RECOVERY = "abcde-fghjk-mnp"
-DEVICE, ADDRESS, STRANGER = 1, 3, 6
+DEVICE, ADDRESS, STRANGER = 1, 3, 7
 
 
 @pytest.fixture(scope="module")
