@@ -195,11 +195,13 @@ def logins_meanwhile(instance, crowd, p):
 
 
 def stops(instance, crowd, dice, words, rounds):
-    """Many short commands, each stopped once."""
-    stopped, slowest = 0, 0
+    """Many short commands, each stopped once, at some moment of the time that one takes."""
+    stopped, slowest, started = 0, 0, time.monotonic()
+    assert begin(instance, *words()).wait() == 0
+    took = time.monotonic() - started
     for _ in range(rounds):
         p = begin(instance, *words())
-        time.sleep(0.004 + dice.random() * 0.02)
+        time.sleep(dice.random() * took)
         if ctrl_z(p):
             stopped += 1
             slowest = max(slowest, logins_meanwhile(instance, crowd, p))
