@@ -276,7 +276,7 @@ static void undo_sleep(const char *folder, const char *service, int64_t ms,
 		       void (*done)(void *arg, const char *service), void *arg)
 {
 	const int64_t end = undo_clock_ms() + ms;
-	const struct timespec t = {end / 1000, end % 1000 * 1000000};
+	struct pam_undo waits;
 	struct errmsg m = {""};
 	int null = open("/dev/null", O_RDWR);
 	if (setsid() < 0 || chdir("/") < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
@@ -284,8 +284,14 @@ static void undo_sleep(const char *folder, const char *service, int64_t ms,
 	(void)close_range(3, ~0U, 0);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
-	while (clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &t, NULL) == EINTR)
-		;
+	/* In steps of a second: confirmed, or undone by somebody else, it has nothing to wait for. */
+	for (int64_t now = undo_clock_ms(); now < end; now = undo_clock_ms()) {
+		const int64_t next = end - now > 1000 ? now + 1000 : end;
+		const struct timespec t = {next / 1000, next % 1000 * 1000000};
+		(void)clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &t, NULL);
+		if (next < end && pam_undo_read(folder, service, &waits, NULL) == ERR_NOTFOUND)
+			return;
+	}
 	if (pam_undo_back(folder, service, true, &m) == ERR_NONE)
 		done(arg, service);
 }
