@@ -59,7 +59,7 @@ static bool log_send(const char *line, size_t n)
 	return false;
 }
 
-/* RFC 3164 as syslog(3) writes it. Where text begins: after the head. */
+/* RFC 3164, as syslog(3) writes it. */
 static bool log_line(int priority, const char *text)
 {
 	char line[LINE_MAX_BYTES], when[32] = "";

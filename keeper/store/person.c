@@ -316,29 +316,6 @@ enum err store_person_by_login(struct store *st, const char *login, struct perso
 	return load_one(st, SQL_PERSON_BY_LOGIN, ARGS(V_TEXT(login)), ret);
 }
 
-enum err store_person_nobody(struct store *st)
-{
-	struct person p = {.name = "Yamada Hanako", .email = "hanako@example.jp"};
-	uint8_t mac[DIGEST_LEN];
-	struct seal_part part;
-	enum err e;
-
-	buf_wipe(&st->mac);
-	for (int i = 0; i < PERSON_LAST_LOGIN; i++)
-		mac_value(&st->mac, &V_BLOB(p.email, DIGEST_LEN));
-	e = mac_authenticators(st, &p.id);
-	if (e == ERR_NONE && st->mac.failed)
-		e = ERR_NOMEM;
-	part = (struct seal_part){st->mac.data, st->mac.len};
-	if (e == ERR_NONE)
-		e = seal_mac(st->seal, SEAL_PERSON, &part, 1, mac);
-	if (e == ERR_NONE)
-		e = profile_seal(st, &p);
-	if (e == ERR_NONE)
-		e = profile_open(st, V_BUF(&st->box), &p);
-	return e;
-}
-
 enum err store_person_by_id(struct store *st, const struct id *id, struct person *ret)
 {
 	return load_one(st, SQL_PERSON_BY_ID, ARGS(V_ID(id)), ret);
@@ -475,6 +452,18 @@ static enum err fill(struct store *st, const struct person *p, int64_t initial_f
 	v[PERSON_PASSWORD_EXPIRED] = V_INT(p->password_expired);
 	v[PERSON_LAST_LOGIN] = V_INT(p->last_login);
 	return ERR_NONE;
+}
+
+enum err store_person_nobody(struct store *st)
+{
+	struct person p = {.name = "Yamada Hanako"};
+	struct db_value v[PERSON__STORED];
+	uint8_t mac[DIGEST_LEN];
+	enum err e = fill(st, &p, 0, v);
+
+	if (e == ERR_NONE)
+		e = mac_make(st, v, true, mac);
+	return e == ERR_NONE ? profile_open(st, v[PERSON_PROFILE], &p) : e;
 }
 
 static bool person_sane(const struct person *p)
