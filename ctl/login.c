@@ -100,7 +100,8 @@ const char *login_same(const struct login *then, const char *service)
 	while (i < sizeof login_doors / sizeof *login_doors && strcmp(login_doors[i].service, service) != 0)
 		i++;
 	bool door = i < sizeof login_doors / sizeof *login_doors;
-	if ((then->tty && now.tty == then->tty) || (now.sid == then->sid && now.sid))
+	/* A session of 0 began outside this PID namespace: two of them cannot be told apart. */
+	if ((then->tty && now.tty == then->tty) || now.sid == then->sid)
 		return "this is the terminal in which it was enabled";
 	if (!(door && login_doors[i].within) && now.audit >= 0 && now.audit == then->audit)
 		return "this terminal belongs to the login in which it was enabled";
