@@ -45,6 +45,8 @@ const struct conf_option conf_options[] = {
 	{"pam.language", CONF_CHOICE, AT(pam_language), "en", "ja|en", 0, 0},
 	{"pam.change_needs_code", CONF_CHOICE, AT(pam_change_needs_code), "yes", "yes|no", 0, 0},
 	{"pam.key_services", CONF_STRING, AT(pam_key_services), "sshd", NULL, 0, 0},
+	{"mailcode.web", CONF_CHOICE, AT(mailcode_web), "allowed", "allowed|last|forbidden", 0, 0},
+	{"mailcode.pam", CONF_CHOICE, AT(mailcode_pam), "last", "allowed|last|forbidden", 0, 0},
 	{"mail.transport", CONF_CHOICE, AT(mail_transport), "smtp", "smtp|maildir", 0, 0},
 	{"mail.from", CONF_EMAIL, AT(mail_from), "", NULL, 0, 0},
 	{"mail.maildir", CONF_PATH, AT(mail_maildir), "", NULL, 0, 0},

@@ -37,6 +37,8 @@ struct conf {
 	char *pam_language;	     /* ja, en: the words at the terminal */
 	char *pam_change_needs_code; /* yes, no: is the code asked when a password is changed at the terminal? */
 	char *pam_key_services;	     /* services whose SSH_AUTH_INFO_0 is believed, separated by spaces */
+	/* one-time codes by mail, where they are registered: allowed, last (only who has nothing better), forbidden */
+	char *mailcode_web, *mailcode_pam;
 	/* mail */
 	char *mail_transport; /* smtp, maildir */
 	char *mail_from;      /* address */

@@ -124,7 +124,7 @@ static enum err not_in(struct store *st, struct attempt *a, int64_t now, const c
 	if (!e && l->closed && !l->disabled)
 		e = audit(st, a, l->person, now, "lane.closed", l->key.kind == FACTOR_NONE ? "password" : "code");
 	if (!e && l->disabled)
-		e = audit(st, a, true, now, "factor.disabled", "totp");
+		e = audit(st, a, true, now, "factor.disabled", factor_name(l->key.kind));
 	if (!e && l->disabled)
 		e = store_session_end_half(st, &a->person);
 	return e;
@@ -218,37 +218,57 @@ out:
 }
 
 /* Within the transaction: who it is now, and whether what was typed is right. */
-static enum err factor_check(struct store *st, const char *canonical, int64_t now, struct person *p,
-			     const struct factor **ret)
+static enum err factor_check(struct keeper *k, struct store *st, struct attempt *a, const char *canonical, int64_t now,
+			     struct person *p, const struct factor **ret)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0;
-	const struct factor *f = factor_for(canonical);
+	const struct factor *f = factor_for(canonical, a->asked);
 	enum err e = factor_confirmed(st, &p->id, au, &n);
 	if (e)
 		return e;
-	const struct factor_check c = {st, p, au, n, now};
+	struct factor_check c = {.st = st,
+				 .seal = k->seal,
+				 .person = p,
+				 .mail = mailcode_usable(p, au, n, a->mailcode),
+				 .authenticator = au,
+				 .n = n,
+				 .now = now,
+				 .mailed = ERR_DENIED};
 	/* someone without a registered authenticator has no factor here, whatever recovery codes are left */
 	e = !f || !n ? ERR_DENIED : f->verify(&c, canonical);
 	authenticator_wipe(au, n);
+	a->mailed = c.mailed;
+	a->mailed_wait = c.wait;
 	if (!e)
 		*ret = f;
+	return e;
+}
+
+/* [tx] A recovery code enables again what too many wrong ones had disabled. */
+static enum err enable_again(struct store *st, struct attempt *a, int64_t now)
+{
+	static const enum factor_kind kinds[] = {FACTOR_TOTP, FACTOR_MAILCODE};
+	enum err e = ERR_NONE;
+	for (size_t i = 0; !e && i < sizeof kinds / sizeof *kinds; i++) {
+		bool disabled = false;
+		e = limits_disabled(st, &a->person, kinds[i], &disabled);
+		if (!e && disabled)
+			e = limits_enable(st, &a->person, kinds[i]);
+		if (!e && disabled)
+			e = audit(st, a, true, now, "factor.enabled", factor_name(kinds[i]));
+	}
 	return e;
 }
 
 /* [tx] What a right one brings with it. */
 static enum err all_right(struct keeper *k, struct store *st, struct attempt *a, const struct factor *f, int64_t now)
 {
-	bool disabled = false;
 	enum err e = limits_right(st, &a->limit, now);
 	if (!e)
 		e = audit_refused(st, a, now, "factor.throttled");
 	if (!e && f->kind == FACTOR_RECOVERY)
-		e = limits_disabled(st, &a->person, FACTOR_TOTP, &disabled);
-	if (!e && disabled)
-		e = limits_enable(st, &a->person, FACTOR_TOTP);
-	if (!e && disabled)
-		e = audit(st, a, true, now, "factor.enabled", "totp");
+		e = enable_again(st, a, now);
 	if (!e && !a->step_up)
 		e = limits_learn(st, k->seal, &a->origin, &a->person, now);
 	return e ? e : audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
@@ -280,13 +300,19 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	e = find(st, a, now, &p);
 	bool counts = !e && a->found && a->password_right;
 	if (!e)
-		e = count(k, st, a, counts, recovery_looks_like(canonical) ? FACTOR_RECOVERY : FACTOR_TOTP, now);
+		e = count(k, st, a, counts,
+			  recovery_looks_like(canonical) ? FACTOR_RECOVERY
+			  : a->asked == FACTOR_MAILCODE	 ? FACTOR_MAILCODE
+							 : FACTOR_TOTP,
+			  now);
 	if (e)
 		goto out;
 
 	enum err checked = ERR_DENIED;
+	a->mailed = ERR_DENIED;
+	a->mailed_wait = 0;
 	if (counts && !a->throttled) {
-		checked = factor_check(st, canonical, now, &p, &f);
+		checked = factor_check(k, st, a, canonical, now, &p, &f);
 		if (checked && checked != ERR_DENIED && checked != ERR_EXISTS) {
 			e = checked;
 			goto out;
@@ -298,7 +324,10 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 			e = within(st, &p, arg);
 		v = VERDICT_ALLOW;
 	} else {
-		e = not_in(st, a, now, "factor.wrong", "factor.throttled", checked == ERR_EXISTS ? "replayed" : "");
+		e = not_in(st, a, now, "factor.wrong", "factor.throttled",
+			   checked == ERR_EXISTS ? "replayed"
+			   : a->mailed_wait	 ? "too many mailed codes"
+						 : "");
 		v = a->throttled ? verdict_refused(&a->limit) : a->limit.disabled ? VERDICT_LOCKED : VERDICT_DENY;
 	}
 	if (!e)

@@ -22,7 +22,12 @@ struct attempt {
 	bool password_right; /* or not asked (password=skip) */
 	bool initial;	     /* it was the initial password */
 	bool throttled;
-	bool step_up;			 /* of someone who is in already: audited as that, not as a login */
+	bool step_up;		       /* of someone who is in already: audited as that, not as a login */
+	enum mailcode_policy mailcode; /* at this door; the door sets it */
+	enum factor_kind asked;	       /* what the next one typed is to be: FACTOR_MAILCODE, or FACTOR_NONE: app or
+					* recovery code */
+	enum err mailed;	       /* of a mailed code that was not right, as in struct factor_check */
+	int64_t mailed_wait;
 	struct limit limit;		 /* of the step under way */
 	char checked[PASSWORD_HASH_MAX]; /* the hash that the password matched, */
 	uint8_t digest[DIGEST_LEN];	 /* or, of an initial one, the digest */

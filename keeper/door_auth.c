@@ -129,6 +129,7 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	if (e)
 		return err_set(why, e, "%s", err_text(e));
 	attempt_init(&d->attempt, DOOR_PAM, place, &origin, user);
+	d->attempt.mailcode = d->policy.mailcode_given ? d->policy.mailcode : mailcode_policy_of(k->conf->mailcode_pam);
 	return ERR_NONE;
 }
 

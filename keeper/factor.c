@@ -12,7 +12,7 @@ static bool totp_takes(const char *canonical)
 }
 
 /* Every authenticator is compared, whichever matches, so that their number does not show in the time of a match. */
-static enum err totp_verify(const struct factor_check *c, const char *canonical)
+static enum err totp_verify(struct factor_check *c, const char *canonical)
 {
 	enum err r = ERR_DENIED;
 	for (size_t i = 0; i < c->n; i++) {
@@ -35,23 +35,52 @@ static enum err totp_verify(const struct factor_check *c, const char *canonical)
 	return r;
 }
 
-static enum err recovery_verify(const struct factor_check *c, const char *canonical)
+static enum err recovery_verify(struct factor_check *c, const char *canonical)
 {
 	return store_recovery_consume(c->st, &c->person->id, canonical, c->now);
 }
 
+static bool mailcode_takes(const char *canonical)
+{
+	return strlen(canonical) == 6 && strspn(canonical, "0123456789") == 6;
+}
+
+static enum err mailcode_verify(struct factor_check *c, const char *canonical)
+{
+	if (!c->mail)
+		return ERR_DENIED;
+	enum err e = mailcode_try(c->st, c->seal, &c->person->id, CODE_LOGIN, canonical, c->now, &c->wait);
+	c->mailed = e;
+	if (e == ERR_NOTFOUND || e == ERR_TOOBIG)
+		return ERR_DENIED;
+	for (size_t i = 0; !e && i < c->n; i++)
+		if (c->authenticator[i].kind == FACTOR_MAILCODE)
+			e = store_authenticator_used(c->st, &c->authenticator[i].id, c->now);
+	return e;
+}
+
 const struct factor factors[] = {
-    {FACTOR_TOTP, "totp", totp_takes, totp_verify},
-    {FACTOR_RECOVERY, "recovery", recovery_looks_like, recovery_verify},
-    {FACTOR_NONE, NULL, NULL, NULL},
+    {FACTOR_MAILCODE, "mailcode", true, mailcode_takes, mailcode_verify},
+    {FACTOR_TOTP, "totp", false, totp_takes, totp_verify},
+    {FACTOR_RECOVERY, "recovery", false, recovery_looks_like, recovery_verify},
+    {FACTOR_NONE, NULL, false, NULL, NULL},
 };
 
-const struct factor *factor_for(const char *canonical)
+const struct factor *factor_for(const char *canonical, enum factor_kind asked)
 {
 	for (const struct factor *f = factors; f->kind != FACTOR_NONE; f++)
-		if (f->takes(canonical))
+		if ((f->asked ? f->kind == asked : asked == FACTOR_NONE || f->kind == FACTOR_RECOVERY) &&
+		    f->takes(canonical))
 			return f;
 	return NULL;
+}
+
+const char *factor_name(enum factor_kind kind)
+{
+	for (const struct factor *f = factors; f->kind != FACTOR_NONE; f++)
+		if (f->kind == kind)
+			return f->name;
+	return "";
 }
 
 enum err factor_confirmed(struct store *st, const struct id *person, struct authenticator *ret, size_t *ret_n)

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GUARD_LIFE 600
-
 void flow_home(struct call *c)
 {
 	view_redirect(c, call_next(c));
@@ -209,6 +207,7 @@ static bool factor_right(struct call *c, attempt_within within)
 	attempt_init(&a, DOOR_WEB, "web", &origin, c->person.login);
 	a.password_right = true;
 	a.step_up = !c->half;
+	a.mailcode = mailcode_policy_of(c->k->conf->mailcode_web);
 	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
@@ -248,25 +247,9 @@ void flow_code(struct call *c)
 
 enum err guard_send(struct call *c, const struct person *p)
 {
-	int64_t wait;
-	unsigned number;
-	char code[8];
-	enum err e = limits_take(c->st, c->k->seal, &quota_guard, &p->id, c->now, false, &wait);
-	if (e)
-		return e == ERR_DENIED ? ERR_NONE : e;
-	struct code row = {.person = p->id, .purpose = CODE_GUARD, .created = c->now, .expires = c->now + GUARD_LIFE};
-	snprintf(row.address, sizeof row.address, "%s", p->email);
-	e = secret_uniform(1000000, &number);
-	if (!e)
-		e = id_new(&row.id);
-	snprintf(code, sizeof code, "%06u", number % 1000000);
-	const struct fill values[] = {{"code", code}, {NULL, NULL}};
-	if (!e)
-		e = call_mail(c, p, p->email, MAIL_GUARD, values, GUARD_LIFE, &row.mail);
-	if (!e)
-		e = store_code_put(c->st, &row, code, NULL);
-	secret_wipe(code, sizeof code);
-	secret_wipe(&number, sizeof number);
+	bool sent = false;
+	enum err e = mailcode_send(c->k, c->st, p, CODE_GUARD, c->lang, c->now, &sent);
+	c->mailed = c->mailed || sent;
 	return e;
 }
 
@@ -284,17 +267,9 @@ static void guard_page(struct call *c)
 	} else {
 		view_put(c, "mail_state", T(c, N_("No code is valid just now. Please have a new one sent.")));
 	}
-	if (!limits_look(c->st, c->k->seal, &quota_guard, &c->person.id, c->now, &wait))
+	if (!mailcode_wait(c->k, c->st, &c->person.id, c->now, &wait))
 		view_num(c, "again_in", wait);
 	view_page(c, "guard");
-}
-
-/* A new code gives no new tries: the person has 5 an hour and 20 a day, whatever the code. ERR_DENIED: none left. */
-static enum err guard_take(struct call *c, const struct person *p)
-{
-	int64_t wait;
-	enum err e = limits_take(c->st, c->k->seal, &quota_guard_hour, &p->id, c->now, false, &wait);
-	return e ? e : limits_take(c->st, c->k->seal, &quota_guard_day, &p->id, c->now, false, &wait);
 }
 
 struct guard_try {
@@ -304,11 +279,7 @@ struct guard_try {
 
 static enum err guard_right(struct call *c, const struct person *p)
 {
-	enum err e = limits_forget(c->st, c->k->seal, &quota_guard_hour, &p->id);
-	if (!e)
-		e = limits_forget(c->st, c->k->seal, &quota_guard_day, &p->id);
-	if (!e)
-		e = session_start(c, &p->id, SESSION_WIZARD, false);
+	enum err e = session_start(c, &p->id, SESSION_WIZARD, false);
 	if (!e)
 		e = app_prepare(c, p);
 	return e ? e : call_audit(c, "guard.right", "");
@@ -317,18 +288,14 @@ static enum err guard_right(struct call *c, const struct person *p)
 static enum err guard_check(struct call *c, struct person *p, void *arg)
 {
 	struct guard_try *t = arg;
+	int64_t wait = 0;
 	AUTO_BUF code = BUF_INIT;
 	const char *typed = call_field(c, "code");
-	enum err e = guard_take(c, p);
-	if (e == ERR_DENIED) {
-		t->spent = true;
+	bool text = !text_code(typed, strlen(typed), &code) && buf_str(&code);
+	t->result = mailcode_try(c->st, c->k->seal, &p->id, CODE_GUARD, text ? buf_str(&code) : "", c->now, &wait);
+	t->spent = wait > 0;
+	if (t->spent)
 		return call_audit(c, "guard.throttled", "");
-	}
-	if (e)
-		return e;
-	t->result = text_code(typed, strlen(typed), &code) || !buf_str(&code)
-			? ERR_DENIED
-			: store_code_try(c->st, &p->id, CODE_GUARD, buf_str(&code), c->now);
 	if (t->result == ERR_DENIED || t->result == ERR_TOOBIG || t->result == ERR_NOTFOUND)
 		return call_audit(c, "guard.wrong", "");
 	return t->result ? t->result : guard_right(c, p);
@@ -369,7 +336,7 @@ static enum err guard_resend(struct call *c, struct person *p, void *arg)
 void flow_guard_again(struct call *c)
 {
 	int64_t wait = 0;
-	enum err e = limits_look(c->st, c->k->seal, &quota_guard, &c->person.id, c->now, &wait);
+	enum err e = mailcode_wait(c->k, c->st, &c->person.id, c->now, &wait);
 	if (!e && !wait)
 		e = call_transact(c, guard_resend, NULL);
 	if (e)

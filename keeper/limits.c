@@ -268,12 +268,18 @@ enum err limits_enable(struct store *st, const struct id *person, enum factor_ki
 	return store_counter_clear_all(st, person, (int)kind, NULL);
 }
 
+/* Short codes: what is long enough is not guessed. */
+static bool disables(int kind)
+{
+	return kind == FACTOR_TOTP || kind == FACTOR_MAILCODE;
+}
+
 /* What all lanes counted so far; ERR_DENIED: the factor is disabled. A bucket has it looked up too. */
 static enum err all_check(struct store *st, struct limit *l, int64_t now)
 {
 	const struct counter_key all = all_lanes(&l->key.owner, l->key.kind);
 	int64_t latest = 0;
-	if (l->key.kind != FACTOR_TOTP)
+	if (!disables(l->key.kind))
 		return ERR_NONE;
 	enum err e = store_counter_total(st, &all, &l->total, &latest);
 	if (e || latest != FOREVER)
@@ -385,7 +391,7 @@ enum err limits_wrong(struct store *st, struct limit *l, int64_t now)
 		e = store_known_end(st, &l->key.owner, KNOWN_DEVICE, &l->key.what);
 	if (!e && n >= LIMITS_KNOWN && l->key.lane == LANE_ADDRESS)
 		e = store_known_end(st, &l->key.owner, KNOWN_ADDRESS, &l->key.what);
-	if (!e && l->person && l->key.kind == FACTOR_TOTP && l->total + 1 >= LIMITS_CLOSES)
+	if (!e && l->person && disables(l->key.kind) && l->total + 1 >= LIMITS_CLOSES)
 		e = all_disable(st, l, now);
 	return e;
 }

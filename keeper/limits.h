@@ -79,8 +79,7 @@ struct quota {
 	const char *name;
 	int64_t most, window, apart; /* apart: seconds between two, 0 none */
 };
-extern const struct quota quota_birth, quota_address, quota_guard /* mails */, quota_guard_hour,
-    quota_guard_day /* tries */;
+extern const struct quota quota_birth, quota_address /* mails to an address that is to be confirmed */;
 /* [tx] Takes one. ERR_DENIED: none left; *ret_wait: seconds until the next (also on success: until the one after). */
 enum err limits_take(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,
 		     int64_t now, bool ignore_apart, int64_t *ret_wait);

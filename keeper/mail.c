@@ -11,18 +11,27 @@
 
 static const struct {
 	const char *subject, *body;
+	bool urgent; /* somebody waits for it */
 } texts[] = {
     [MAIL_VERIFY] = {N_("Please confirm your e-mail address"),
 		     N_("Please confirm that this is your e-mail address.\n\n"
 			"Type this confirmation code on the page that you have open:\n\n    {code}\n\n"
 			"or open this page and press the button there:\n\n{link}\n\n"
 			"Both can be used for 24 hours.\n\n"
-			"If you did not ask for this mail, please ignore it. Nothing will change.\n")},
-    [MAIL_GUARD] =
-	{N_("Your confirmation code"),
-	 N_("Your confirmation code is:\n\n    {code}\n\n"
-	    "Please type it on the login page within 10 minutes. Never tell it to anyone.\n\n"
-	    "If you are not logging in just now, please ignore this mail, and change your password soon.\n")},
+			"If you did not ask for this mail, please ignore it. Nothing will change.\n"),
+		     true},
+    [MAIL_GUARD] = {N_("Your confirmation code"),
+		    N_("Your confirmation code is:\n\n    {code}\n\n"
+		       "Please type it on the login page within 10 minutes. Never tell it to anyone.\n\n"
+		       "If you are not logging in just now, please ignore this mail, and change your password soon.\n"),
+		    true},
+    [MAIL_CODE] = {N_("Your one-time code"),
+		   N_("Your one-time code is:\n\n    {code}\n\n"
+		      "Please type it where you are logging in, within 10 minutes. Never tell it to anyone.\n\n"
+		      "If you are not logging in just now, somebody knows your password: please ignore this mail, and "
+		      "change your "
+		      "password soon.\n"),
+		   true},
     [MAIL_APP_ADDED] = {N_("An authenticator app was added"),
 			N_("An authenticator app was added to your account: {name} ({time})\n\n"
 			   "If this was not you, please contact us at once.\n")},
@@ -143,8 +152,12 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
 		    enum mail_text text, const struct fill *values, int64_t now, int64_t life, struct id *ret_id)
 {
 	AUTO_BUF body = BUF_INIT;
-	struct mail m = {
-	    .person = *person, .state = MAIL_WAITING, .created = now, .next_try = now, .expires = now + life};
+	struct mail m = {.person = *person,
+			 .state = MAIL_WAITING,
+			 .urgent = texts[text].urgent,
+			 .created = now,
+			 .next_try = now,
+			 .expires = now + life};
 	fill(&body, i18n(lang, texts[text].body), values);
 	if (k->conf->contact[0])
 		buf_addf(&body, "\n-- \n%s\n%s\n", k->conf->organisation, k->conf->contact);

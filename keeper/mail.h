@@ -8,6 +8,7 @@
 enum mail_text {
 	MAIL_VERIFY = 1, /* {code} {link} {organisation}: address link and code */
 	MAIL_GUARD,	 /* {code}: guards an unfinished enrolment */
+	MAIL_CODE,	 /* {code}: the one-time code of a login */
 	MAIL_APP_ADDED,	 /* {name} {time} */
 	MAIL_APP_REMOVED,
 	MAIL_PASSWORD_CHANGED,

@@ -39,12 +39,22 @@ static enum err set_password(struct policy_pam *p, const char *value)
 	return ERR_INVALID;
 }
 
+static enum err set_mailcode(struct policy_pam *p, const char *value)
+{
+	if (strcmp(value, "allowed") != 0 && strcmp(value, "last") != 0 && strcmp(value, "forbidden") != 0)
+		return ERR_INVALID;
+	p->mailcode = mailcode_policy_of(value);
+	p->mailcode_given = true;
+	return ERR_NONE;
+}
+
 static const struct {
 	const char *name;
 	const char *values; /* for the complaint */
 	enum err (*set)(struct policy_pam *p, const char *value);
 } options[] = {
     {"password", "ask, skip or key", set_password},
+    {"mailcode", "allowed, last or forbidden", set_mailcode},
 };
 #define OPTIONS (sizeof options / sizeof *options)
 

@@ -5,7 +5,7 @@
 #include "common/conf.h"
 #include "common/err.h"
 #include "common/wire.h"
-#include "keeper/store/store.h"
+#include "keeper/mailcode.h"
 
 /* What the terminal door does about the password. */
 enum policy_password {
@@ -16,6 +16,8 @@ enum policy_password {
 
 struct policy_pam {
 	enum policy_password password;
+	bool mailcode_given; /* mailcode=; else the configuration's mailcode.pam counts */
+	enum mailcode_policy mailcode;
 };
 
 /* Reads opt.0, opt.1, ... of a begin message. ERR_INVALID with a sentence for any option that is unknown, repeated or

@@ -8,9 +8,6 @@
 
 const struct quota quota_birth = {.name = "birth", .most = 5, .window = 86400};
 const struct quota quota_address = {.name = "address", .most = 5, .window = 3600, .apart = 60};
-const struct quota quota_guard = {.name = "guard", .most = 5, .window = 3600, .apart = 60};
-const struct quota quota_guard_hour = {.name = "guard-hour", .most = 5, .window = 3600};
-const struct quota quota_guard_day = {.name = "guard-day", .most = 20, .window = 86400};
 
 static enum err key_of(const struct seal *s, const struct quota *q, const struct id *person, struct counter_key *ret)
 {

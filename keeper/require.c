@@ -79,8 +79,17 @@ enum err require_facts(struct store *st, const struct conf *conf, const struct p
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0;
 	enum err e = factor_confirmed(st, &p->id, au, &n);
+	if (e)
+		return e;
+	*ret = (struct facts){
+	    .conf = conf, .person = p, .mail = mailcode_usable(p, au, n, mailcode_policy_of(conf->mailcode_web))};
+	for (size_t i = 0; i < n; i++) {
+		ret->app = ret->app || au[i].kind == FACTOR_TOTP;
+		ret->sheet = ret->sheet || au[i].kind == FACTOR_RECOVERY;
+		/* one that cannot be used any more is none: its owner registers another */
+		ret->confirmed += au[i].kind != FACTOR_MAILCODE || ret->mail;
+	}
+	ret->password_due = ret->confirmed && policy_password_due(conf, p, now);
 	authenticator_wipe(au, n);
-	if (!e)
-		*ret = (struct facts){conf, p, n, n > 0 && policy_password_due(conf, p, now)};
-	return e;
+	return ERR_NONE;
 }

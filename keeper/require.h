@@ -11,7 +11,8 @@ enum requirement_id { REQ_NONE = 0, REQ_BIRTH, REQ_TERMS, REQ_EMAIL, REQ_METHOD,
 struct facts {
 	const struct conf *conf;
 	const struct person *person;
-	size_t confirmed; /* authenticators that count */
+	size_t confirmed;      /* authenticators that count in the browser */
+	bool app, sheet, mail; /* the ways among them: app, recovery codes as a way of their own, mailed codes */
 	bool
 	    password_due; /* the own password must be changed (policy_password_due): asked of nobody who is enrolling */
 };

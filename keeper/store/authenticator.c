@@ -250,6 +250,11 @@ enum err store_authenticator_remove(struct store *st, const struct id *person, c
 	return e == ERR_NONE ? person_remac(st, person) : e;
 }
 
+enum err store_authenticator_used(struct store *st, const struct id *id, int64_t now)
+{
+	return store_write_one(st, SQL_AUTHENTICATOR_USED, ARGS(V_INT(now), V_ID(id)));
+}
+
 enum err store_totp_consume(struct store *st, const struct id *id, uint64_t step, int64_t now)
 {
 	struct query q;

@@ -10,6 +10,7 @@ enum {
 	CODE_PURPOSE,
 	CODE_DIGEST,
 	CODE_LINK,
+	CODE_BINDING,
 	CODE_SEALED,
 	CODE_PAIR,
 	CODE_CREATED,
@@ -21,7 +22,13 @@ enum {
 static enum err code_digest(struct store *st, const struct id *person, enum code_purpose p, const struct id *id,
 			    const char *text, uint8_t ret[static DIGEST_LEN])
 {
-	static const char *const purpose[] = {[CODE_VERIFY_EMAIL] = "verify-email", [CODE_GUARD] = "guard"};
+	static const char *const purpose[] = {[CODE_VERIFY_EMAIL] = "verify-email",
+					      [CODE_GUARD] = "guard",
+					      [CODE_LOGIN] = "login",
+					      [CODE_RESET] = "reset",
+					      [CODE_NEW_EMAIL] = "new",
+					      [CODE_FREEZE] = "freeze",
+					      [CODE_ADMIN] = "admin"};
 	struct seal_part part[] = {
 	    {purpose[p], strlen(purpose[p])}, {id->b, ID_LEN}, {person->b, ID_LEN}, {text, strlen(text)}};
 
@@ -38,10 +45,10 @@ static enum err link_digest(struct store *st, const char *text, uint8_t ret[stat
 
 static bool purpose_known(enum code_purpose p)
 {
-	return p == CODE_VERIFY_EMAIL || p == CODE_GUARD;
+	return p >= CODE_VERIFY_EMAIL && p <= CODE_ADMIN;
 }
 
-/* The address is sealed to what the code is for, how long it lives, and which link opens it. */
+/* The address is sealed to what the code is for, how long it lives, which link opens it and in which browser. */
 static void code_extra(const struct code *c, struct db_value link, struct buf *ret)
 {
 	buf_add_u16(ret, (uint16_t)c->purpose);
@@ -49,6 +56,8 @@ static void code_extra(const struct code *c, struct db_value link, struct buf *r
 	buf_add_u64(ret, (uint64_t)c->created);
 	buf_add_u64(ret, (uint64_t)c->expires);
 	buf_add(ret, link.p, link.n);
+	if (c->bound)
+		buf_add(ret, c->binding, sizeof(c->binding));
 }
 
 static struct seal_where code_where(const struct code *c, const struct buf *extra)
@@ -84,12 +93,13 @@ enum err store_code_put(struct store *st, const struct code *c, const char *code
 	w = code_where(c, &extra);
 	buf_wipe(&st->box);
 	e = seal_box(st->seal, &w, c->address, strlen(c->address), &st->box);
-	if (e == ERR_NONE)
+	if (e == ERR_NONE && c->purpose != CODE_FREEZE)
 		e = store_write(st, SQL_CODE_CLEAR, ARGS(V_ID(&c->person), V_INT(c->purpose)), NULL);
 	if (e == ERR_NONE)
 		e = store_write(st, SQL_CODE_ADD,
 				ARGS(V_ID(&c->id), V_ID(&c->person), V_INT(c->purpose), V_BLOB(digest, sizeof(digest)),
-				     link_v, V_BUF(&st->box), V_INT(c->pair), V_INT(c->created), V_INT(c->expires),
+				     link_v, c->bound ? V_BLOB(c->binding, sizeof(c->binding)) : V_NULL,
+				     V_BUF(&st->box), V_INT(c->pair), V_INT(c->created), V_INT(c->expires),
 				     V_INT(c->tries), V_ID0(&c->mail)),
 				NULL);
 	return e;
@@ -105,12 +115,15 @@ static enum err load(struct query *q, struct code *ret)
 
 	query_id(q, CODE_ID, &c.id);
 	query_id(q, CODE_PERSON, &c.person);
-	c.purpose = (enum code_purpose)query_range(q, CODE_PURPOSE, CODE_VERIFY_EMAIL, CODE_GUARD);
+	c.purpose = (enum code_purpose)query_range(q, CODE_PURPOSE, CODE_VERIFY_EMAIL, CODE_ADMIN);
 	c.pair = (int)query_range(q, CODE_PAIR, 0, 99);
 	c.created = query_int(q, CODE_CREATED);
 	c.expires = query_int(q, CODE_EXPIRES);
 	c.tries = (int)query_range(q, CODE_TRIED, 0, INT32_MAX);
 	query_id0(q, CODE_MAIL, &c.mail);
+	c.bound = query_blob(q, CODE_BINDING).type == DB_BLOB;
+	if (c.bound)
+		query_bytes(q, CODE_BINDING, c.binding, sizeof(c.binding));
 	if (q->e != ERR_NONE)
 		return q->e;
 	code_extra(&c, link, &extra);
@@ -197,7 +210,8 @@ enum err store_code_try(struct store *st, const struct id *person, enum code_pur
 		return refusal(st, person, p, now);
 	if (e == ERR_NONE)
 		e = code_digest(st, person, p, &id, canonical, d);
-	if (e == ERR_NONE && !secret_equal(d, sizeof(d), stored, sizeof(stored)))
+	/* of one that only its link opens the digest is that of "" */
+	if (e == ERR_NONE && (canonical[0] == '\0' || !secret_equal(d, sizeof(d), stored, sizeof(stored))))
 		e = ERR_DENIED;
 	return e == ERR_NONE ? store_code_consume(st, &id, now) : e;
 }

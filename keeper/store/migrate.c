@@ -84,6 +84,23 @@ static const struct migration migrations[] = {
 		 "created BIGINT NOT NULL, seen BIGINT NOT NULL, expires BIGINT NOT NULL, "
 		 "PRIMARY KEY (person, kind, digest))"),
     ALL(2, "CREATE INDEX known_expires ON known (expires)"),
+
+    ALL(3, "ALTER TABLE person ADD COLUMN email_optional BIGINT NOT NULL DEFAULT 0"),
+    ALL(3, "ALTER TABLE person ADD COLUMN frozen BIGINT NOT NULL DEFAULT 0"),
+    ALL(3, "ALTER TABLE session ADD COLUMN kept BIGINT NOT NULL DEFAULT 0"),
+    /* The codes and links of the last hours are lost: they are asked for anew. Of some purposes a person has more than
+     * one. binding: digest of the one browser that may use it, NULL: any. */
+    ALL(3, "DROP TABLE code"),
+    ALL(3,
+	"CREATE TABLE code (id BYTEA NOT NULL PRIMARY KEY, person BYTEA NOT NULL, purpose BIGINT NOT NULL, "
+	"digest BYTEA NOT NULL, link BYTEA UNIQUE, binding BYTEA, sealed BYTEA NOT NULL, pair BIGINT NOT NULL, "
+	"created BIGINT NOT NULL, expires BIGINT NOT NULL, tries BIGINT NOT NULL, mail BYTEA, used BIGINT NOT NULL)"),
+    ALL(3, "CREATE INDEX code_person ON code (person, purpose)"),
+    ALL(3, "CREATE INDEX code_expires ON code (expires)"),
+    /* What somebody waits for goes before news. */
+    ALL(3, "ALTER TABLE outbox ADD COLUMN urgent BIGINT NOT NULL DEFAULT 0"),
+    ALL(3, "DROP INDEX outbox_due"),
+    ALL(3, "CREATE INDEX outbox_due ON outbox (urgent, next_try) WHERE state = 1"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

@@ -14,7 +14,8 @@ enum {
 	OUTBOX_SENT,
 	OUTBOX_TRIES,
 	OUTBOX_REASON,
-	OUTBOX_BODY
+	OUTBOX_BODY,
+	OUTBOX_URGENT
 };
 
 void mail_clear(struct mail *m)
@@ -59,7 +60,7 @@ enum err store_mail_put(struct store *st, const struct mail *m)
 	return store_write(st, SQL_MAIL_PUT,
 			   ARGS(V_ID(&m->id), V_ID0(&m->person), V_INT(m->state), V_INT(m->created), V_INT(m->next_try),
 				V_INT(m->expires), V_INT(m->sent), V_INT(m->tries),
-				reason.len > 0 ? V_BUF(&reason) : V_NULL, V_BUF(&st->box)),
+				reason.len > 0 ? V_BUF(&reason) : V_NULL, V_BUF(&st->box), V_INT(m->urgent)),
 			   NULL);
 }
 
@@ -112,6 +113,7 @@ static enum err load(struct query *q, bool body, struct mail *ret)
 	m.next_try = query_int(q, OUTBOX_NEXT_TRY);
 	m.expires = query_int(q, OUTBOX_EXPIRES);
 	m.sent = query_int(q, OUTBOX_SENT);
+	m.urgent = query_range(q, OUTBOX_URGENT, 0, 1) == 1;
 	m.tries = (int)query_range(q, OUTBOX_TRIES, 0, INT32_MAX);
 	e = q->e == ERR_NONE ? unseal_reason(q->st, &m, query_blob(q, OUTBOX_REASON)) : q->e;
 	if (e == ERR_NONE && body)
@@ -128,12 +130,16 @@ static enum err load(struct query *q, bool body, struct mail *ret)
 
 enum err store_mail_next(struct store *st, int64_t now, struct mail *ret)
 {
-	struct query q;
-	enum err e = query_first(&q, st, SQL_MAIL_NEXT, ARGS(V_INT(now)));
+	enum err e = ERR_NOTFOUND;
 
-	if (e == ERR_NONE)
-		e = load(&q, true, ret);
-	query_close(&q);
+	for (int urgent = 1; e == ERR_NOTFOUND && urgent >= 0; urgent--) {
+		struct query q;
+
+		e = query_first(&q, st, SQL_MAIL_NEXT, ARGS(V_INT(urgent), V_INT(now)));
+		if (e == ERR_NONE)
+			e = load(&q, true, ret);
+		query_close(&q);
+	}
 	return e;
 }
 
@@ -176,18 +182,24 @@ enum err store_mail_settle(struct store *st, const struct mail *m)
 
 enum err store_mail_next_time(struct store *st, int64_t *ret)
 {
-	struct query q;
-	enum err e = query_first(&q, st, SQL_MAIL_NEXT_TIME, NULL, 0);
+	int64_t first = INT64_MAX;
 
-	if (e == ERR_NONE) {
-		int64_t t = query_int(&q, 0);
+	for (int urgent = 1; urgent >= 0; urgent--) {
+		struct query q;
+		enum err e = query_first(&q, st, SQL_MAIL_NEXT_TIME, ARGS(V_INT(urgent)));
+		int64_t t = e == ERR_NONE ? query_int(&q, 0) : INT64_MAX;
 
-		e = q.e;
 		if (e == ERR_NONE)
-			*ret = t;
+			e = q.e;
+		query_close(&q);
+		if (e != ERR_NONE && e != ERR_NOTFOUND)
+			return e;
+		first = t < first ? t : first;
 	}
-	query_close(&q);
-	return e;
+	if (first == INT64_MAX)
+		return ERR_NOTFOUND;
+	*ret = first;
+	return ERR_NONE;
 }
 
 static enum err count(struct store *st, enum mail_state state, int64_t *ret)

@@ -24,8 +24,10 @@ enum person_column {
 	PERSON_METHOD,
 	PERSON_CREATED,
 	PERSON_BATCH,
-	PERSON_PASSWORD_SET, /* from here on under the MAC where they are not 0: schema 2 brought them */
+	PERSON_PASSWORD_SET, /* from here on under the MAC where they are not 0: schemas 2 and 3 brought them */
 	PERSON_PASSWORD_EXPIRED,
+	PERSON_EMAIL_OPTIONAL,
+	PERSON_FROZEN,
 	PERSON_LAST_LOGIN,
 	PERSON_MAC,
 	PERSON__STORED,
@@ -268,6 +270,8 @@ static enum err load(struct query *q, struct person *ret)
 	query_id0(q, PERSON_BATCH, &ret->batch);
 	ret->password_set = query_int(q, PERSON_PASSWORD_SET);
 	ret->password_expired = query_bool(q, PERSON_PASSWORD_EXPIRED);
+	ret->email_optional = query_bool(q, PERSON_EMAIL_OPTIONAL);
+	ret->frozen = query_int(q, PERSON_FROZEN);
 	ret->last_login = query_int(q, PERSON_LAST_LOGIN);
 	if (ret->initial_from == 0 && !id_zero(&ret->batch))
 		ret->initial_from = query_int(q, PERSON_PUBLISHED);
@@ -450,6 +454,8 @@ static enum err fill(struct store *st, const struct person *p, int64_t initial_f
 	v[PERSON_BATCH] = V_ID0(&p->batch);
 	v[PERSON_PASSWORD_SET] = V_INT(p->password_set);
 	v[PERSON_PASSWORD_EXPIRED] = V_INT(p->password_expired);
+	v[PERSON_EMAIL_OPTIONAL] = V_INT(p->email_optional);
+	v[PERSON_FROZEN] = V_INT(p->frozen);
 	v[PERSON_LAST_LOGIN] = V_INT(p->last_login);
 	return ERR_NONE;
 }

@@ -11,10 +11,11 @@ enum {
 	SESSION_SEEN,
 	SESSION_EXPIRES,
 	SESSION_STEPPED_UP,
+	SESSION_KEPT,
 	SESSION_SEALED
 };
 
-#define EXTRA_LEN (DIGEST_LEN + 1 + 3 * 8)
+#define EXTRA_MAX (DIGEST_LEN + 1 + 3 * 8 + 1)
 
 void session_clear(struct session *s)
 {
@@ -30,10 +31,9 @@ static uint8_t *put_u64(uint8_t *p, int64_t v)
 }
 
 /* All that the session is worth is under the tag: nobody who only writes rows can raise a level or lengthen a life. */
-static struct seal_where where(const struct session *s, uint8_t extra[static EXTRA_LEN])
+static struct seal_where where(const struct session *s, uint8_t extra[static EXTRA_MAX])
 {
-	struct seal_where w = {
-	    .table = "session", .column = "sealed", .owner = s->person, .extra = extra, .extra_len = EXTRA_LEN};
+	struct seal_where w = {.table = "session", .column = "sealed", .owner = s->person, .extra = extra};
 	uint8_t *p = extra;
 
 	memcpy(w.row.b, s->digest, ID_LEN);
@@ -42,14 +42,17 @@ static struct seal_where where(const struct session *s, uint8_t extra[static EXT
 	*p++ = (uint8_t)s->level;
 	p = put_u64(p, s->created);
 	p = put_u64(p, s->expires);
-	(void)put_u64(p, s->stepped_up);
+	p = put_u64(p, s->stepped_up);
+	if (s->kept) /* those of before schema 3 go on */
+		*p++ = 1;
+	w.extra_len = (size_t)(p - extra);
 	return w;
 }
 
 /* Into st->box. */
 static enum err seal(struct store *st, const struct session *s)
 {
-	uint8_t extra[EXTRA_LEN];
+	uint8_t extra[EXTRA_MAX];
 	struct seal_where w = where(s, extra);
 
 	buf_wipe(&st->plain);
@@ -64,7 +67,7 @@ static enum err seal(struct store *st, const struct session *s)
 
 static enum err unseal(struct store *st, struct session *s, struct db_value box)
 {
-	uint8_t extra[EXTRA_LEN];
+	uint8_t extra[EXTRA_MAX];
 	struct seal_where w = where(s, extra);
 	const uint8_t *at, *end;
 	enum err e;
@@ -93,7 +96,8 @@ enum err store_session_add(struct store *st, const struct session *s)
 		return e;
 	return store_write(st, SQL_SESSION_ADD,
 			   ARGS(V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person), V_INT(s->level), V_INT(s->created),
-				V_INT(s->seen), V_INT(s->expires), V_INT(s->stepped_up), V_BUF(&st->box)),
+				V_INT(s->seen), V_INT(s->expires), V_INT(s->stepped_up), V_INT(s->kept),
+				V_BUF(&st->box)),
 			   NULL);
 }
 
@@ -113,6 +117,7 @@ enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_
 		s.seen = query_int(&q, SESSION_SEEN);
 		s.expires = query_int(&q, SESSION_EXPIRES);
 		s.stepped_up = query_int(&q, SESSION_STEPPED_UP);
+		s.kept = query_range(&q, SESSION_KEPT, 0, 1) == 1;
 		e = q.e == ERR_NONE ? unseal(st, &s, query_blob(&q, SESSION_SEALED)) : q.e;
 	}
 	query_close(&q);
@@ -141,8 +146,8 @@ enum err store_session_save(struct store *st, const struct session *s)
 		return e;
 	return store_write_one(st, SQL_SESSION_SAVE,
 			       ARGS(V_INT(s->level), V_INT(s->created), V_INT(s->seen), V_INT(s->expires),
-				    V_INT(s->stepped_up), V_BUF(&st->box), V_BLOB(s->digest, DIGEST_LEN),
-				    V_ID(&s->person)));
+				    V_INT(s->stepped_up), V_INT(s->kept), V_BUF(&st->box),
+				    V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person)));
 }
 
 enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now)

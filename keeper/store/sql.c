@@ -6,12 +6,13 @@
 #define PERSON                                                                                                         \
 	"p.id, p.login, p.role, p.disabled, p.expires, p.locale, p.profile, p.address, p.email_verified, p.password, " \
 	"p.initial, p.initial_from, p.initial_used, p.birth_confirmed, p.terms, p.method, p.created, p.batch, "        \
-	"p.password_set, p.password_expired, p.last_login, p.mac, b.published FROM person p LEFT JOIN batch b ON "     \
+	"p.password_set, p.password_expired, p.email_optional, p.frozen, p.last_login, p.mac, b.published FROM "       \
+	"person p LEFT JOIN batch b ON "                                                                               \
 	"b.id = p.batch "
 #define PUBLISHED "(p.batch IS NULL OR b.published > 0) "
 
-#define CODE  "id, person, purpose, digest, link, sealed, pair, created, expires, tries, mail FROM code "
-#define MAIL  "id, person, state, created, next_try, expires, sent, tries, reason, body FROM outbox "
+#define CODE  "id, person, purpose, digest, link, binding, sealed, pair, created, expires, tries, mail FROM code "
+#define MAIL  "id, person, state, created, next_try, expires, sent, tries, reason, body, urgent FROM outbox "
 #define AUDIT "a.seq, a.time, a.person, a.event, a.door, a.sealed, a.mac FROM audit a "
 
 const char *const sql_text[SQL__MAX] = {
@@ -31,14 +32,15 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_PERSON_ADD] =
 	"INSERT INTO person (id, login, role, disabled, expires, locale, profile, address, email_verified, password, "
 	"initial, initial_from, initial_used, birth_confirmed, terms, method, created, batch, password_set, "
-	"password_expired, last_login, mac) VALUES "
-	"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) "
+	"password_expired, email_optional, frozen, last_login, mac) VALUES "
+	"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, "
+	"$24) "
 	"ON CONFLICT (login) DO NOTHING",
     [SQL_PERSON_SAVE] =
 	"UPDATE person SET login = $1, role = $2, disabled = $3, expires = $4, locale = $5, profile = $6, "
 	"address = $7, email_verified = $8, password = $9, initial = $10, initial_from = $11, initial_used = $12, "
 	"birth_confirmed = $13, terms = $14, method = $15, created = $16, batch = $17, password_set = $18, "
-	"password_expired = $19, last_login = $20, mac = $21 WHERE id = $22",
+	"password_expired = $19, email_optional = $20, frozen = $21, last_login = $22, mac = $23 WHERE id = $24",
     [SQL_PERSON_MAC] = "UPDATE person SET mac = $1 WHERE id = $2",
     [SQL_PERSON_SEEN] = "UPDATE person SET last_login = $1 WHERE id = $2",
     [SQL_PERSON_DELETE] = "DELETE FROM person WHERE id = $1",
@@ -63,6 +65,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_AUTHENTICATOR_RENAME] = "UPDATE authenticator SET name = $1 WHERE person = $2 AND id = $3",
     [SQL_AUTHENTICATOR_REMOVE] = "DELETE FROM authenticator WHERE person = $1 AND id = $2",
     [SQL_AUTHENTICATOR_DELETE_ALL] = "DELETE FROM authenticator WHERE person = $1",
+    [SQL_AUTHENTICATOR_USED] = "UPDATE authenticator SET last_used = $1 WHERE id = $2",
     [SQL_TOTP_CONSUME] = "UPDATE authenticator SET last_step = $1, last_used = $2 "
 			 "WHERE id = $3 AND last_step < $1 RETURNING last_step",
 
@@ -74,10 +77,11 @@ const char *const sql_text[SQL__MAX] = {
 
     [SQL_CODE_CLEAR] = "DELETE FROM code WHERE person = $1 AND purpose = $2",
     [SQL_CODE_ADD] =
-	"INSERT INTO code (id, person, purpose, digest, link, sealed, pair, created, expires, tries, mail, "
-	"used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+	"INSERT INTO code (id, person, purpose, digest, link, binding, sealed, pair, created, expires, tries, mail, "
+	"used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)",
     [SQL_CODE_ROW] = "SELECT " CODE "WHERE id = $1",
-    [SQL_CODE_LIVE] = "SELECT " CODE "WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3",
+    [SQL_CODE_LIVE] = "SELECT " CODE "WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3 "
+		      "ORDER BY id DESC LIMIT 1",
     [SQL_CODE_BY_LINK] = "SELECT " CODE "WHERE link = $1 AND used = 0 AND expires > $2",
     [SQL_CODE_TRY] =
 	"UPDATE code SET tries = tries + 1 WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3 "
@@ -86,22 +90,22 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_CODE_MISS] = "UPDATE code SET tries = tries + 1 WHERE id = $1 AND used = 0",
     [SQL_CODE_DELETE_ALL] = "DELETE FROM code WHERE person = $1",
 
-    [SQL_SESSION_ADD] = "INSERT INTO session (digest, person, level, created, seen, expires, stepped_up, sealed) "
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    [SQL_SESSION_GET] = "SELECT person, level, created, seen, expires, stepped_up, sealed FROM session "
-			"WHERE digest = $1 AND expires > $2 AND seen > $3",
+    [SQL_SESSION_ADD] = "INSERT INTO session (digest, person, level, created, seen, expires, stepped_up, kept, sealed) "
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    [SQL_SESSION_GET] = "SELECT person, level, created, seen, expires, stepped_up, kept, sealed FROM session "
+			"WHERE digest = $1 AND expires > $2 AND (kept = 1 OR seen > $3)",
     [SQL_SESSION_SAVE] = "UPDATE session SET level = $1, created = $2, seen = $3, expires = $4, stepped_up = $5, "
-			 "sealed = $6 WHERE digest = $7 AND person = $8",
+			 "kept = $6, sealed = $7 WHERE digest = $8 AND person = $9",
     [SQL_SESSION_SEEN] = "UPDATE session SET seen = $1 WHERE digest = $2",
     [SQL_SESSION_END] = "DELETE FROM session WHERE digest = $1",
     /* $2: the one that stays */
     [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE person = $1 AND digest <> $2",
     [SQL_SESSION_END_LEVEL] = "DELETE FROM session WHERE person = $1 AND level = $2",
 
-    [SQL_MAIL_PUT] = "INSERT INTO outbox (id, person, state, created, next_try, expires, sent, tries, reason, body) "
-		     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    [SQL_MAIL_NEXT] = "SELECT " MAIL "WHERE state = 1 AND next_try <= $1 ORDER BY next_try LIMIT 1",
-    [SQL_MAIL_NEXT_TIME] = "SELECT next_try FROM outbox WHERE state = 1 ORDER BY next_try LIMIT 1",
+    [SQL_MAIL_PUT] = "INSERT INTO outbox (id, person, state, created, next_try, expires, sent, tries, reason, body, "
+		     "urgent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    [SQL_MAIL_NEXT] = "SELECT " MAIL "WHERE state = 1 AND urgent = $1 AND next_try <= $2 ORDER BY next_try LIMIT 1",
+    [SQL_MAIL_NEXT_TIME] = "SELECT next_try FROM outbox WHERE state = 1 AND urgent = $1 ORDER BY next_try LIMIT 1",
     [SQL_MAIL_GET] = "SELECT " MAIL "WHERE id = $1",
     [SQL_MAIL_SETTLE] = "UPDATE outbox SET state = $1, next_try = $2, sent = $3, tries = $4, reason = $5, "
 			"body = CASE WHEN $1 = 1 THEN body ELSE NULL END WHERE id = $6",

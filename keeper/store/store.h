@@ -9,8 +9,8 @@
 #include "keeper/password.h"
 #include "keeper/seal.h"
 
-#define STORE_SCHEMA	    2
-#define STORE_SCHEMA_OLDEST 2 /* what this program can work on without `kosmoctl store upgrade` */
+#define STORE_SCHEMA	    3
+#define STORE_SCHEMA_OLDEST 3 /* what this program can work on without `kosmoctl store upgrade` */
 #define STORE_BUSY_MS	    2000
 #define AUTHENTICATORS_MAX  16
 
@@ -75,6 +75,8 @@ struct person {
 	enum factor_kind method; /* chosen in the wizard */
 	int64_t password_set;	 /* when the own password was chosen or imported; 0: none, or set before schema 2 */
 	bool password_expired;	 /* the admin wants another one at the next login */
+	bool email_optional;	 /* this one need not have an address, whatever the configuration says */
+	int64_t frozen; /* when the owner said by a mailed link "this was not me"; 0: not. As good as disabled */
 	int64_t created, last_login;
 	struct id batch; /* of the import that brought it; zero: none */
 };
@@ -133,6 +135,8 @@ enum err store_authenticator_add(struct store *st, const struct authenticator *a
 enum err store_authenticator_confirm(struct store *st, const struct id *person, const struct id *id, const char *name);
 enum err store_authenticator_rename(struct store *st, const struct id *person, const struct id *id, const char *name);
 enum err store_authenticator_remove(struct store *st, const struct id *person, const struct id *id);
+/* [tx] Sets last_used alone, which no MAC covers. */
+enum err store_authenticator_used(struct store *st, const struct id *id, int64_t now);
 /* [tx] One conditional write: last_step < step. ERR_EXISTS = replay. Sets last_used. */
 enum err store_totp_consume(struct store *st, const struct id *id, uint64_t step, int64_t now);
 
@@ -145,7 +149,15 @@ enum err store_recovery_consume(struct store *st, const struct id *person, const
 
 /* ---- one-time codes and links by mail (store/code.c) ---- */
 #define CODE_TRIES 5 /* wrong ones that a code bears */
-enum code_purpose { CODE_VERIFY_EMAIL = 1, CODE_GUARD = 2 };
+enum code_purpose {
+	CODE_VERIFY_EMAIL = 1, /* of the enrolment */
+	CODE_GUARD = 2,	       /* instead of a factor while an enrolment is unfinished */
+	CODE_LOGIN = 3,	       /* the factor: FACTOR_MAILCODE */
+	CODE_RESET = 4,	       /* forgotten password */
+	CODE_NEW_EMAIL = 5,    /* change of the address: address is the new one */
+	CODE_FREEZE = 6,       /* "this was not me", to the address of before; several of a person may live */
+	CODE_ADMIN = 7	       /* lost phone: the code that kosmoctl user recover prints, kept as link */
+};
 struct code {
 	struct id id, person;
 	enum code_purpose purpose;
@@ -154,10 +166,13 @@ struct code {
 	int64_t created, expires;
 	int tries;	/* wrong ones so far */
 	struct id mail; /* outbox row, for the page's true words */
+	bool bound;	/* only the browser of this digest may use it: */
+	uint8_t binding[DIGEST_LEN];
 };
-/* [tx] Replaces this person's unused code of the same purpose. code: six digits; link: the token's text or NULL. */
+/* [tx] Replaces this person's codes of the same purpose, but of CODE_FREEZE. code: six digits, or "" for one that only
+ * its link opens; link: the token's text or NULL. */
 enum err store_code_put(struct store *st, const struct code *c, const char *code, const char *link);
-/* The live (unused, unexpired) one of a purpose; ERR_NOTFOUND. */
+/* The live (unused, unexpired) one of a purpose, the newest; ERR_NOTFOUND. */
 enum err store_code_live(struct store *st, const struct id *person, enum code_purpose p, int64_t now, struct code *ret);
 enum err store_code_by_link(struct store *st, const char *link, int64_t now, struct code *ret);
 /* [tx] Counts, checks, consumes: ERR_NONE = right and now used; ERR_DENIED = wrong (counted; caller must commit);
@@ -179,6 +194,7 @@ struct session {
 	enum session_level level;
 	int64_t created, seen, expires; /* expires: absolute end */
 	int64_t stepped_up;		/* when a factor was last proven in it; 0 never */
+	bool kept;			/* "keep me logged in": no idle time ends it */
 	char agent[256], address[64];	/* sealed */
 	struct buf scratch;		/* sealed; what must survive a reload: recovery codes not yet acknowledged */
 };
@@ -200,6 +216,7 @@ enum mail_state { MAIL_WAITING = 1, MAIL_SENT = 2, MAIL_REFUSED = 3 /* for good 
 struct mail {
 	struct id id, person;
 	enum mail_state state;
+	bool urgent; /* somebody waits for it: before all that are not */
 	int64_t created, next_try, expires, sent;
 	int tries;
 	char reason[256];	       /* the server's last words, when it did not take it */
@@ -208,10 +225,10 @@ struct mail {
 };
 void mail_clear(struct mail *m);
 enum err store_mail_put(struct store *st, const struct mail *m); /* [tx] */
-enum err
-store_mail_next(struct store *st, int64_t now,
-		struct mail *ret); /* earliest due, waiting, with its message; ERR_NOTFOUND. ERR_CORRUPT: it
-				    * cannot be read, ret->id alone tells which: settle it, for it stays first */
+enum err store_mail_next(
+    struct store *st, int64_t now,
+    struct mail *ret); /* earliest due of the urgent ones, then of the others, waiting, with its message; ERR_NOTFOUND.
+			* ERR_CORRUPT: it cannot be read, ret->id alone tells which: settle it, for it stays first */
 enum err
 store_mail_settle(struct store *st,
 		  const struct mail *m); /* [tx] state, next_try, tries, reason; wipes the message unless waiting */

@@ -50,12 +50,12 @@ def rows(db, sql):
 
 def content(db):
     """All rows of the tables and columns that schema 1 had, but for the audit row and the version of an upgrade, and the
-    counters, which are of another form since schema 2."""
+    counters and codes, which are of another form since schemas 2 and 3."""
     c = sqlite3.connect(f"file:{db}?immutable=1", uri=True)
     try:
         old = sqlite3.connect(":memory:")
         old.executescript((DATA / "schema1.sql").read_text())
-        tables = [t for t, in old.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema_version', 'counter')")]
+        tables = [t for t, in old.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema_version', 'counter', 'code')")]
         columns = {t: ", ".join(r[1] for r in old.execute(f"PRAGMA table_info({t})")) for t in tables}
         return {t: sorted(map(repr, c.execute(f"SELECT {columns[t]} FROM {t}" + " WHERE event <> 'store.upgrade'" * (t == "audit"))))
                 for t in tables}
@@ -78,9 +78,9 @@ def test_upgrade(old):
     before = content(old.db)
     for command in ("user", "list"), ("audit",), ("store", "check"):
         said = old(*command)
-        assert said.exit == FAILED and "has schema 1, this program needs 2: run `kosmoctl store upgrade`" in said.err, said
+        assert said.exit == FAILED and "has schema 1, this program needs 3: run `kosmoctl store upgrade`" in said.err, said
     said = old("store", "upgrade")
-    assert said.exit == OK and "from schema 1 to 2, 7 people" in said.out, said
+    assert said.exit == OK and "from schema 1 to 3, 7 people" in said.out, said
     backup, = backups(old)
     assert str(backup) in said.out and backup.name.startswith("kosmo.db.backup-1-20")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600 and backup.stat().st_uid == old.dir.stat().st_uid
@@ -97,7 +97,7 @@ def test_upgrade(old):
     assert old("store", "check").exit == OK
     # once more: nothing
     said = old("store", "upgrade")
-    assert said.exit == OK and "has schema 2 already" in said.out and len(backups(old)) == 1
+    assert said.exit == OK and "has schema 3 already" in said.out and len(backups(old)) == 1
     # the backup is a store
     for f in old.dir.glob("kosmo.db-*"):
         f.unlink()
@@ -153,7 +153,7 @@ def test_upgrade_with_another_key(old):
     assert said.exit == FAILED and "another key" in said.err and not backups(old), said
 
 
-@pytest.mark.parametrize("sql, why", [("UPDATE schema_version SET version = 3", "a newer version"), ("UPDATE schema_version SET version = 0", "no schema"),
+@pytest.mark.parametrize("sql, why", [("UPDATE schema_version SET version = 4", "a newer version"), ("UPDATE schema_version SET version = 0", "no schema"),
                                       ("DELETE FROM schema_version", "not a store"), ("DROP TABLE person", "nothing was changed")])
 def test_upgrade_of_something_else(old, sql, why):
     rows(old.db, sql + ";")
@@ -219,7 +219,7 @@ def test_upgrade_on_a_small_file_system(old):
         version, = rows(after / "kosmo.db", "SELECT version FROM schema_version")[0]
         assert content(after / "kosmo.db") == before
         if int(status) == OK:
-            assert version == 2 and n == "1", (kib, err)
+            assert version == 3 and n == "1", (kib, err)
         else:
             # where the commit itself failed the copy stays
             assert int(status) == FAILED and version == 1 and ("full" in err[0] or "disk I/O" in err[0]), (kib, n, err)
@@ -247,7 +247,7 @@ def killed(k, times):
         seen.add(version)
         rows(k.db, "PRAGMA wal_checkpoint;")
         assert content(k.db) == before
-        assert (version == 2) == bool(rows(k.db, "SELECT 1 FROM sqlite_master WHERE name = 'audit_mark'"))
+        assert (version == 3) == bool(rows(k.db, "SELECT 1 FROM sqlite_master WHERE name = 'audit_mark'"))
         for b in backups(k):
             assert content(b) == before
         assert k("store", "upgrade").exit == OK and k("store", "check").exit == OK
@@ -351,9 +351,9 @@ FINDS = [
     ("DELETE FROM person WHERE login = 'p005'", "1 rows belong to nobody"),
     ("INSERT INTO known VALUES (x'00', 1, x'00', 0, 0, 0)", "1 rows belong to nobody"),
     ("INSERT INTO recovery VALUES (x'00', x'00', x'00', 0)", "1 rows belong to nobody"),
-    ("INSERT INTO outbox VALUES (randomblob(16), NULL, 1, 0, 0, 0, 0, 0, NULL, x'00')", "mail "),
-    ("INSERT INTO session VALUES (randomblob(32), (SELECT id FROM person LIMIT 1), 3, 1, 1, 1, 1, x'00')", "session "),
-    ("INSERT INTO code VALUES (randomblob(16), (SELECT id FROM person LIMIT 1), 1, x'00', NULL, x'00', 10, 1, 1, 0, NULL, 0)", "code "),
+    ("INSERT INTO outbox VALUES (randomblob(16), NULL, 1, 0, 0, 0, 0, 0, NULL, x'00', 0)", "mail "),
+    ("INSERT INTO session VALUES (randomblob(32), (SELECT id FROM person LIMIT 1), 3, 1, 1, 1, 1, x'00', 0)", "session "),
+    ("INSERT INTO code VALUES (randomblob(16), (SELECT id FROM person LIMIT 1), 1, x'00', NULL, NULL, x'00', 10, 1, 1, 0, NULL, 0)", "code "),
     ("UPDATE audit SET sealed = x'00'", "audit: 1 entries cannot be opened"),
     ("UPDATE audit SET event = 'x'", "audit: entry 1 does not fit"),
 ]

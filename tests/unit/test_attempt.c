@@ -485,7 +485,7 @@ static void requirements_lead_in_order(void **state)
 {
 	struct world *w = *state;
 	struct person p = {.role = ROLE_MEMBER, .birth = {1950, 4, 1}};
-	struct facts f = {&w->conf, &p, 0, false};
+	struct facts f = {.conf = &w->conf, .person = &p};
 	int step, steps;
 	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_BIRTH);
 	p.birth_confirmed = true;
