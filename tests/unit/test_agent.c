@@ -1,0 +1,65 @@
+/* What browsers say of themselves, in words. */
+#include "config.h"
+
+#include "keeper/agent.h"
+#include "tests/unit/unit.h"
+
+static void test_words(void **state)
+{
+	static const struct {
+		const char *agent, *words;
+	} seen[] = {
+	    {"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
+	     "Safari/537.36",
+	     "Chrome on Windows"},
+	    {"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
+	     "Safari/537.36 Edg/130.0.0.0",
+	     "Edge on Windows"},
+	    {"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Windows"},
+	    {"Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko", "Internet Explorer on Windows"},
+	    {"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 "
+	     "Safari/605.1.15",
+	     "Safari on Mac"},
+	    {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+	     "Version/17.6 Mobile/15E148 Safari/604.1",
+	     "Safari on iPhone"},
+	    {"Mozilla/5.0 (iPad; CPU OS 16_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+	     "CriOS/130.0.6723.90 Mobile/15E148 Safari/604.1",
+	     "Chrome on iPad"},
+	    {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+	     "FxiOS/128.0 Mobile/15E148 Safari/605.1.15",
+	     "Firefox on iPhone"},
+	    {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+	     "Mobile/15E148 Safari Line/14.15.0",
+	     "LINE on iPhone"},
+	    {"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile "
+	     "Safari/537.36",
+	     "Chrome on Android"},
+	    {"Mozilla/5.0 (Linux; Android 14; SM-S918B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/26.0 "
+	     "Chrome/122.0.0.0 Mobile Safari/537.36",
+	     "Samsung Internet on Android"},
+	    {"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
+	     "Safari/537.36",
+	     "Chrome on Chromebook"},
+	    {"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"},
+	    {"Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "a browser on Windows"},
+	    {"Firefox/128.0", "Firefox"},
+	    {"curl/8.9.1", "a browser"},
+	    {"", "a browser"},
+	    {"{browser} <b>\xff\x01", "a browser"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(seen); i++) {
+		AUTO_BUF b = BUF_INIT;
+		agent_words("en", seen[i].agent, &b);
+		assert_string_equal(buf_str(&b), seen[i].words);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_words),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
