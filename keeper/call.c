@@ -88,6 +88,7 @@ void view_failure(struct call *c, enum err e, const char *what)
 	unsigned ref = 0;
 	if (c->decided)
 		return;
+	later_settle(&c->later, c->k, NULL, true);
 	secret_uniform(1000000, &ref);
 	daemon_log(LOG_AUTHPRIV | LOG_ERR, "web: %s failed: %s (reference %06u)", what, err_text(e), ref);
 	AUTO_BUF text = BUF_INIT;
@@ -191,6 +192,23 @@ void call_wake(struct call *c)
 	if (c->mailed && c->k->wake_outbox)
 		c->k->wake_outbox(c->k->wake_arg);
 	c->mailed = false;
+}
+
+void call_later(struct call *c, void (*run)(struct keeper *k, struct store *st, void *arg), void *arg,
+		void (*free_arg)(void *arg))
+{
+	later_settle(&c->later, c->k, NULL, true);
+	c->later = (struct later){.run = run, .free_arg = free_arg, .arg = arg};
+}
+
+void later_settle(struct later *l, struct keeper *k, struct store *st, bool drop)
+{
+	const struct later now = *l;
+	*l = (struct later){NULL};
+	if (now.run && st && !drop)
+		now.run(k, st, now.arg);
+	if (now.free_arg)
+		now.free_arg(now.arg);
 }
 
 enum err call_mail(struct call *c, const struct person *p, const char *to, enum mail_text text,

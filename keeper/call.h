@@ -15,6 +15,13 @@
 
 struct action;
 
+/* Work for the time after the view was sent. */
+struct later {
+	void (*run)(struct keeper *k, struct store *st, void *arg); /* NULL: none */
+	void (*free_arg)(void *arg);
+	void *arg;
+};
+
 struct call {
 	struct keeper *k;
 	struct store *st;
@@ -44,6 +51,7 @@ struct call {
 	bool decided; /* page or redirect was said */
 	int errors;
 	bool mailed; /* a mail waits: the outbox is told after the commit */
+	struct later later;
 };
 
 /* ---- what came in ---- */
@@ -113,6 +121,15 @@ enum err call_mail(struct call *c, const struct person *p, const char *to, enum 
 /* [tx] The owner is told of a change, if an address of theirs is verified. */
 enum err call_notice(struct call *c, const struct person *p, enum mail_text text, const char *name);
 void call_wake(struct call *c);
+
+/* What depends on whether somebody exists is done when the answer is out, so that its time tells nothing: run is called
+ * once, by the same worker with its store, outside of transactions; not if the view failed or could not be written. The
+ * request, its message and the call are gone then: arg holds copies of all that run needs. free_arg(arg) follows in any
+ * case. One a call: a second one takes the first's place. */
+void call_later(struct call *c, void (*run)(struct keeper *k, struct store *st, void *arg), void *arg,
+		void (*free_arg)(void *arg));
+/* Runs what was left for later (not if drop), frees its argument. st may be NULL: then it is dropped too. */
+void later_settle(struct later *l, struct keeper *k, struct store *st, bool drop);
 
 /* ---- the flows ---- */
 void flow_home(struct call *c);

@@ -245,9 +245,11 @@ static void finish(struct call *c)
 	}
 }
 
-static void reply(struct request *r, struct call *c)
+/* False: another answer than the flow's went out. */
+static bool reply(struct request *r, struct call *c)
 {
-	if (wire_end(&c->view)) {
+	bool whole = !wire_end(&c->view);
+	if (!whole) {
 		daemon_log(LOG_AUTHPRIV | LOG_ERR, "web: a view could not be written");
 		buf_wipe(&c->view);
 		c->view.failed = false;
@@ -259,10 +261,12 @@ static void reply(struct request *r, struct call *c)
 		wire_end(&c->view);
 	}
 	server_reply(r, &c->view, false);
+	return whole;
 }
 
 static void call_clear(struct call *c)
 {
+	later_settle(&c->later, c->k, NULL, true);
 	session_settle(c, false);
 	session_clear(&c->session);
 	person_wipe(&c->person);
@@ -322,8 +326,11 @@ void door_web_run(struct keeper *k, struct store *st, struct request *r)
 		run(&c);
 		finish(&c);
 	}
-	reply(r, &c);
+	bool whole = reply(r, &c);
+	struct later later = c.later; /* the request is gone, and no secret of its call is kept meanwhile */
+	c.later = (struct later){NULL};
 	call_clear(&c);
+	later_settle(&later, k, st, !whole);
 }
 
 void door_web_busy(struct keeper *k, struct request *r)
