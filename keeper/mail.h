@@ -5,14 +5,16 @@
 #include "keeper/fill.h"
 #include "keeper/keeper.h"
 
+/* What each says and fills in: the table in keeper/mail_text.c. */
 enum mail_text {
-	MAIL_VERIFY = 1, /* {code} {link} {organisation}: address link and code */
-	MAIL_GUARD,	 /* {code}: guards an unfinished enrolment */
-	MAIL_CODE,	 /* {code}: the one-time code of a login */
-	MAIL_APP_ADDED,	 /* {name} {time} */
+	MAIL_VERIFY = 1, /* address link and code */
+	MAIL_GUARD,	 /* guards an unfinished enrolment */
+	MAIL_CODE,	 /* the one-time code of a login */
+	MAIL_APP_ADDED,
 	MAIL_APP_REMOVED,
 	MAIL_PASSWORD_CHANGED,
-	MAIL_RECOVERY_USED /* {left} {time} */
+	MAIL_RECOVERY_USED,
+	MAIL_TEXTS
 };
 
 /* [tx] Composes and queues; *ret_id (may be NULL) is the outbox row. life: seconds until it is given up. */
@@ -30,6 +32,10 @@ enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id 
 #define MAIL_TIME 64
 /* "2026-11-22 21:30", in Japanese "2026年11月22日 21時30分"; local time. */
 void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME]);
+
+/* Why a mail was not taken, for people who never heard of a mail server: appends half a sentence in "ja" or "en" to b.
+ * reason: struct mail's, the relay's or our own words: "[550 ]5.1.1 ..." (RFC 5321, RFC 3463). */
+void mail_reason_words(const char *lang, const char *reason, struct buf *b);
 
 /* The message alone (for tests): headers and body, CRLF. subject and body are UTF-8. */
 enum err mail_compose(const struct conf *conf, const char *to, const char *subject, const char *body,
