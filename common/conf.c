@@ -35,6 +35,7 @@ const struct conf_option conf_options[] = {
 	{"web.trusted_proxies", CONF_ADDRESSES, AT(web_trusted_proxies), "127.0.0.1 ::1", NULL, 0, 0},
 	{"session.idle", CONF_SECONDS, AT(session_idle), "30m", NULL, 60, DAY},
 	{"session.max", CONF_SECONDS, AT(session_max), "10h", NULL, 60, 7 * DAY},
+	{"session.keep", CONF_SECONDS, AT(session_keep), "30d", NULL, 0, 90 * DAY},
 	{"password.min", CONF_NUMBER, AT(password_min), "8", NULL, 8, 64},
 	{"password.max_days", CONF_NUMBER, AT(password_max_days), "0", NULL, 0, 3660},
 	{"initial_password_days", CONF_NUMBER, AT(initial_password_days), "90", NULL, 1, 366},

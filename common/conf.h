@@ -23,7 +23,7 @@ struct conf {
 	char *web_listen;	   /* 127.0.0.1:8480, [::1]:8480 or unix:/path */
 	char *web_trusted_proxies; /* addresses whose X-Forwarded-For is believed, separated by spaces */
 	/* sessions, seconds */
-	int64_t session_idle, session_max;
+	int64_t session_idle, session_max, session_keep /* of those who ask to be kept logged in; 0: not offered */;
 	/* passwords */
 	int64_t password_min, password_max_days /* 0: no age is too old */, initial_password_days;
 	int64_t terms_version; /* 0: no terms asked */

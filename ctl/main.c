@@ -35,6 +35,8 @@ static const struct ctl_command main_commands[] = {
      B(ALL_UNFINISHED) | B(FILE) | B(REPLACE_OWN) | B(PASSWORDS), 0, ANY, user_reissue},
     {"user unlock", "LOGIN", "forget wrong passwords and codes; app codes disabled by them work again", 0, 1, 1,
      user_unlock},
+    {"user sessions", "LOGIN", "list the browsers that one person is logged in with", B(JSON), 1, 1, user_sessions},
+    {"user logout", "LOGIN", "end all of one person's sessions in browsers", 0, 1, 1, user_logout},
     {"user delete", "LOGIN", "delete one person and all that is theirs", B(YES), 1, 1, user_change_delete},
     {"audit", "", "show what happened, newest first", B(PERSON) | B(LIMIT) | B(VERIFY) | B(HEAD) | B(HEADS) | B(JSON),
      0, 0, audit_run},

@@ -160,7 +160,7 @@ static bool answer_cookie(const struct exchange *x, const char *name, const char
 /* false: not a view that could be shown. The keeper is trusted, but it may be of another version. */
 static bool answer_parse(const struct exchange *x, struct view *v)
 {
-	int64_t status = MHD_HTTP_OK, retry;
+	int64_t status = MHD_HTTP_OK, retry, keep = -1;
 	const struct site *site = &x->server->site;
 	const char *session, *device;
 
@@ -176,7 +176,9 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 	if (v->redirect && !request_local_path(v->redirect))
 		return false;
 	session = wire_str(&v->m, "cookie.session");
-	if (session && !answer_cookie(x, site->session_cookie, session, -1, v->cookie))
+	if (wire_get(&v->m, "cookie.keep") && (wire_int(&v->m, "cookie.keep", &keep) != ERR_NONE || keep <= 0))
+		return false;
+	if (session && !answer_cookie(x, site->session_cookie, session, (long)keep, v->cookie))
 		return false;
 	device = wire_str(&v->m, "cookie.device");
 	if (device && !answer_cookie(x, site->device_cookie, device, ANSWER_DEVICE_AGE, v->device))

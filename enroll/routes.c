@@ -7,7 +7,7 @@
 const struct route routes[] = {
     {ROUTE_GET, ROUTE_PAGE, "/", "home", "n"},
     {ROUTE_GET, ROUTE_PAGE, "/login", "login", "n"},
-    {ROUTE_POST, ROUTE_PAGE, "/login", "login", "login password"},
+    {ROUTE_POST, ROUTE_PAGE, "/login", "login", "login password keep"},
     {ROUTE_GET, ROUTE_PAGE, "/logout", "logout.ask", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/logout", "logout", ""},
     {ROUTE_GET, ROUTE_PAGE, "/login/code", "code", "n"},
@@ -53,6 +53,9 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/account/password", "password", "login current new again"},
     {ROUTE_GET, ROUTE_PAGE, "/account/confirm", "confirm", "next n"},
     {ROUTE_POST, ROUTE_PAGE, "/account/confirm", "confirm", "code next"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/sessions", "sessions", "n"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/sessions/end", "session.end", "id"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/sessions/end-others", "sessions.end", ""},
 
     {ROUTE_POST, ROUTE_LANGUAGE, "/language", "language", "lang back"},
     {ROUTE_GET, ROUTE_STATIC, "/static/", "static", "v"},

@@ -32,8 +32,9 @@ struct call {
 	int64_t now;
 	const char *address, *agent; /* "" if none */
 
-	char token[TOKEN_TEXT + 1];	    /* of the session, or of a visitor without one (kept nowhere) */
-	bool token_new;			    /* must be set as cookie */
+	char token[TOKEN_TEXT + 1]; /* of the session, or of a visitor without one (kept nowhere) */
+	bool token_new;		    /* must be set as cookie */
+	enum { KEEP_AS_BEFORE, KEEP_YES, KEEP_NO } keep; /* sessions that begin: a login says what its form asks */
 	struct {			    /* begun by session_start: counts once its transaction is committed */
 		char token[TOKEN_TEXT + 1]; /* "": none */
 		struct session session;
@@ -96,13 +97,18 @@ enum err session_load(struct call *c);
 /* [tx] As session_load, within the transaction that is to change something: ERR_DENIED and a redirect if meanwhile the
  * session ended, or the action is not (or no longer) this person's to call. */
 enum err session_again(struct call *c);
-/* [tx] A new session with a new token for this person; the old one ends. What a step-up proved and scratch
- * carry over where the old session was the same person's. session_settle must follow the transaction: only then is the
- * call in the new one, and the cookie set by door_web. */
+/* [tx] A new session with a new token for this person; the old one ends. What a step-up proved, scratch, the wish to be
+ * kept logged in, and from FULL to FULL when it began and ends, carry over where the old session was the same person's.
+ * session_settle must follow the transaction: only then is the call in the new one, and the cookie set by door_web. */
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up);
 void session_settle(struct call *c, bool committed);
 enum err session_end(struct call *c); /* [tx] */
+void session_left(struct call *c);    /* after it: the browser is a stranger's, with a fresh token */
 bool session_stepped_up(const struct call *c);
+/* Seconds for which the browser is to keep the cookie of a session that is kept; 0: until it is closed. */
+int64_t session_keeps(const struct call *c);
+/* What a page calls a session by: nothing that opens it or finds it in the store. */
+enum err session_name(const struct call *c, const struct session *s, char ret[static 2 * ID_LEN + 1]);
 
 /* [tx] One audit row of this call's person (or of nobody). */
 enum err call_audit(struct call *c, const char *event, const char *detail);
@@ -161,6 +167,9 @@ void flow_rename(struct call *c);
 void flow_remove(struct call *c);
 void flow_password(struct call *c);
 void flow_confirm(struct call *c);
+void flow_sessions(struct call *c);
+void flow_session_end(struct call *c);
+void flow_sessions_end(struct call *c);
 
 /* ---- shared between flows ---- */
 /* [tx] Mails the guard's code if the quota allows; a refusal by the quota is no error. */

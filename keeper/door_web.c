@@ -63,6 +63,9 @@ static const struct action actions[] = {
     {"remove", flow_remove, flow_remove, NEED_PROOF, 0, false, "/account"},
     {"password", flow_password, flow_password, NEED_ALL, 0, true, "/account/password"},
     {"confirm", flow_confirm, flow_confirm, NEED_ALL, 0, false, "/account/confirm"},
+    {"sessions", flow_sessions, NULL, NEED_ALL, 0, false, "/account/sessions"},
+    {"session.end", NULL, flow_session_end, NEED_ALL, 0, false, "/account/sessions"},
+    {"sessions.end", NULL, flow_sessions_end, NEED_ALL, 0, false, "/account/sessions"},
 };
 
 static const struct action *action_of(const struct wire_msg *m)
@@ -106,6 +109,8 @@ static const char *notice(const struct call *c)
 	    {"again", N_("The mail is being sent again.")},
 	    {"wait", N_("A mail was sent a moment ago. Please wait a little before you have it sent again.")},
 	    {"confirmed", N_("Your e-mail address is confirmed.")},
+	    {"ended", N_("That device is logged out.")},
+	    {"others-ended", N_("All other devices are logged out.")},
 	};
 	const char *n = call_field(c, "n");
 	for (size_t i = 0; i < sizeof notices / sizeof *notices; i++)
@@ -217,13 +222,22 @@ static void run(struct call *c)
 		view_failure(c, ERR_INTERNAL, c->action->name);
 }
 
+static void put_session_cookie(struct call *c)
+{
+	int64_t keeps = session_keeps(c);
+	if (!c->token[0] || !c->token_new)
+		return;
+	wire_puts(&c->view, "cookie.session", c->token);
+	if (keeps > 0)
+		wire_puti(&c->view, "cookie.keep", keeps);
+}
+
 /* What every page shows. */
 static void finish(struct call *c)
 {
 	char csrf[TOKEN_TEXT + 1];
 	const char *n = notice(c);
-	if (c->token[0] && c->token_new) /* also where no form's token can be made: the session has begun */
-		wire_puts(&c->view, "cookie.session", c->token);
+	put_session_cookie(c); /* also where no form's token can be made: the session has begun */
 	if (c->token[0] && !session_csrf(c, csrf))
 		view_put(c, "csrf", csrf);
 	if (c->device_known)
@@ -256,8 +270,7 @@ static bool reply(struct request *r, struct call *c)
 		wire_begin(&c->view, r->msg.id, "view");
 		wire_puts(&c->view, "status", "500");
 		wire_puts(&c->view, "page", "error");
-		if (c->token[0] && c->token_new) /* what was done stands: whose session it led to must go on in it */
-			wire_puts(&c->view, "cookie.session", c->token);
+		put_session_cookie(c); /* what was done stands: whose session it led to must go on in it */
 		wire_end(&c->view);
 	}
 	server_reply(r, &c->view, false);

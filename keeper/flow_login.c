@@ -15,6 +15,10 @@ void flow_home(struct call *c)
 static void login_page(struct call *c)
 {
 	view_put(c, "login", call_field(c, "login"));
+	if (c->k->conf->session_keep) {
+		view_put(c, "keep", "1");
+		view_put(c, "kept", call_has(c, "keep") ? "1" : "");
+	}
 	view_page(c, "login");
 }
 
@@ -97,6 +101,7 @@ void flow_login(struct call *c)
 	}
 	struct login l = {.guard = false};
 	struct origin origin;
+	c->keep = call_has(c, "keep") ? KEEP_YES : KEEP_NO;
 	enum err e = call_origin(c, &origin);
 	attempt_init(&l.attempt, DOOR_WEB, "web", &origin, login);
 	if (!e)
@@ -364,8 +369,7 @@ void flow_logout(struct call *c)
 		view_failure(c, e, "the logout");
 		return;
 	}
-	c->in = false;
-	c->token_new = !session_token(c->token);
+	session_left(c);
 	view_redirect(c, "/login?n=out");
 }
 

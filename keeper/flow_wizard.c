@@ -508,7 +508,7 @@ static enum err password_store(struct call *c, struct person *p, void *arg)
 	if (!e && !c->facts.confirmed) /* whose authenticator was imported needs no other */
 		e = app_prepare(c, p);
 	if (!e)
-		e = session_start(c, &p->id, SESSION_WIZARD, false);
+		e = session_start(c, &p->id, c->session.level, false); /* FULL where a factor was imported */
 	return e ? e : call_audit(c, "password.set", "");
 }
 

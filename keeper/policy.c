@@ -17,6 +17,12 @@ bool policy_names(const char *list, const char *service)
 	return false;
 }
 
+int64_t policy_session_ends(const struct conf *conf, const struct session *s)
+{
+	int64_t kept = s->created + conf->session_keep;
+	return s->kept && s->level == SESSION_FULL && kept < s->expires ? kept : s->expires;
+}
+
 /* Of a password whose age is not known it is known that it is no older than its owner's row. */
 bool policy_password_due(const struct conf *c, const struct person *p, int64_t now)
 {

@@ -25,6 +25,8 @@ struct policy_pam {
 enum err policy_pam_options(const struct wire_msg *m, struct policy_pam *ret, struct errmsg *why);
 /* Must this person's own password be changed: the admin said so, or it is older than password.max_days? */
 bool policy_password_due(const struct conf *c, const struct person *p, int64_t now);
+/* When a session ends even if it is used; the configuration may have been changed since it began. */
+int64_t policy_session_ends(const struct conf *c, const struct session *s);
 /* Is service one of the words of list (separated by spaces)? */
 bool policy_names(const char *list, const char *service);
 

@@ -29,7 +29,7 @@
 static const char *const purpose_name[SEAL_PURPOSES] = {
     [SEAL_INITIAL] = "initial", [SEAL_CODE] = "code",	[SEAL_LINK] = "link",	  [SEAL_SESSION] = "session",
     [SEAL_CSRF] = "csrf",	[SEAL_INDEX] = "index", [SEAL_PERSON] = "person", [SEAL_AUDIT] = "audit",
-    [SEAL_COUNTER] = "counter", [SEAL_DECOY] = "decoy", [SEAL_TICKET] = "ticket",
+    [SEAL_COUNTER] = "counter", [SEAL_DECOY] = "decoy", [SEAL_TICKET] = "ticket", [SEAL_NAME] = "name",
 };
 
 struct key {

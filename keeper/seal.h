@@ -54,6 +54,7 @@ enum seal_purpose {
 	SEAL_COUNTER, /* buckets of the limits */
 	SEAL_DECOY,   /* stable made-up values for unknown names */
 	SEAL_TICKET,  /* a login's word for the next phases in its process */
+	SEAL_NAME,    /* what a page calls a session by: session digest, owner id */
 	SEAL_PURPOSES
 };
 struct seal_part {

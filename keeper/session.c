@@ -4,6 +4,7 @@
 #include "common/base64url.h"
 #include "common/secret.h"
 #include "keeper/call.h"
+#include "keeper/policy.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -65,6 +66,8 @@ static enum err read_session(struct call *c)
 	enum err e = session_digest(c, c->token, d);
 	if (!e)
 		e = store_session_get(c->st, d, c->now, c->k->conf->session_idle, &c->session);
+	if (!e && c->now >= policy_session_ends(c->k->conf, &c->session))
+		return ERR_NONE;
 	if (!e)
 		e = store_person_by_id(c->st, &c->session.person, &c->person);
 	if (!e && attempt_usable(&c->person, DOOR_WEB, c->now)) {
@@ -128,11 +131,27 @@ enum err session_end(struct call *c)
 	return store_session_end(c->st, c->session.digest);
 }
 
+/* A login's life is counted from its beginning: proving a factor once more, or a new password, does not prolong it. */
+static void session_life(const struct call *c, bool same, struct session *s)
+{
+	const struct conf *conf = c->k->conf;
+	if (same && s->level == SESSION_FULL && c->session.level == SESSION_FULL) {
+		s->created = c->session.created;
+		s->expires = c->session.expires;
+		return;
+	}
+	s->expires = c->now + (s->level == SESSION_HALF		     ? HALF_LIFE
+			       : s->kept && s->level == SESSION_FULL ? conf->session_keep
+								     : conf->session_max);
+}
+
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up)
 {
 	struct session s = {.person = *person, .level = level, .created = c->now, .seen = c->now};
 	bool same = c->in && !memcmp(&c->person.id, person, sizeof *person);
-	s.expires = c->now + (level == SESSION_HALF ? HALF_LIFE : c->k->conf->session_max);
+	s.kept =
+	    (c->keep == KEEP_AS_BEFORE ? same && c->session.kept : c->keep == KEEP_YES) && c->k->conf->session_keep;
+	session_life(c, same, &s);
 	s.stepped_up = stepped_up ? c->now : same ? c->session.stepped_up : 0;
 	snprintf(s.agent, sizeof s.agent, "%s", c->agent);
 	snprintf(s.address, sizeof s.address, "%s", c->address);
@@ -163,6 +182,32 @@ void session_settle(struct call *c, bool committed)
 	}
 	session_clear(&c->next.session);
 	secret_wipe(c->next.token, sizeof c->next.token);
+}
+
+void session_left(struct call *c)
+{
+	c->in = false;
+	c->token_new = !session_token(c->token);
+}
+
+int64_t session_keeps(const struct call *c)
+{
+	return c->in && c->session.kept && c->session.level == SESSION_FULL
+		   ? policy_session_ends(c->k->conf, &c->session) - c->now
+		   : 0;
+}
+
+enum err session_name(const struct call *c, const struct session *s, char ret[static 2 * ID_LEN + 1])
+{
+	const struct seal_part part[] = {{s->digest, DIGEST_LEN}, {s->person.b, ID_LEN}};
+	uint8_t d[DIGEST_LEN];
+	struct id id;
+	enum err e = seal_mac(c->k->seal, SEAL_NAME, part, 2, d);
+	if (e)
+		return e;
+	memcpy(id.b, d, ID_LEN);
+	id_hex(&id, ret);
+	return ERR_NONE;
 }
 
 bool session_stepped_up(const struct call *c)

@@ -3,9 +3,9 @@
 #include "common/secret.h"
 #include "keeper/store/inside.h"
 
-/* The columns of SQL_SESSION_GET. */
+/* The columns of SQL_SESSION_GET and SQL_SESSION_LIST. */
 enum {
-	SESSION_PERSON,
+	SESSION_KEY, /* the person, or the digest: what the statement does not ask for */
 	SESSION_LEVEL,
 	SESSION_CREATED,
 	SESSION_SEEN,
@@ -92,13 +92,30 @@ enum err store_session_add(struct store *st, const struct session *s)
 {
 	enum err e = seal(st, s);
 
-	if (e != ERR_NONE)
-		return e;
-	return store_write(st, SQL_SESSION_ADD,
-			   ARGS(V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person), V_INT(s->level), V_INT(s->created),
-				V_INT(s->seen), V_INT(s->expires), V_INT(s->stepped_up), V_INT(s->kept),
-				V_BUF(&st->box)),
-			   NULL);
+	if (e == ERR_NONE)
+		e = store_write(st, SQL_SESSION_ADD,
+				ARGS(V_BLOB(s->digest, DIGEST_LEN), V_ID(&s->person), V_INT(s->level),
+				     V_INT(s->created), V_INT(s->seen), V_INT(s->expires), V_INT(s->stepped_up),
+				     V_INT(s->kept), V_BUF(&st->box)),
+				NULL);
+	if (e == ERR_NONE)
+		e = store_write(
+		    st, SQL_SESSION_OLDEST,
+		    ARGS(V_ID(&s->person), V_INT(s->level), V_BLOB(s->digest, DIGEST_LEN), V_INT(SESSIONS_MAX - 1)),
+		    NULL);
+	return e;
+}
+
+/* The row that q stands on; digest and person are set where the statement asked for them. */
+static enum err read_row(struct query *q, struct session *s)
+{
+	s->level = (enum session_level)query_range(q, SESSION_LEVEL, SESSION_HALF, SESSION_FULL);
+	s->created = query_int(q, SESSION_CREATED);
+	s->seen = query_int(q, SESSION_SEEN);
+	s->expires = query_int(q, SESSION_EXPIRES);
+	s->stepped_up = query_int(q, SESSION_STEPPED_UP);
+	s->kept = query_range(q, SESSION_KEPT, 0, 1) == 1;
+	return q->e == ERR_NONE ? unseal(q->st, s, query_blob(q, SESSION_SEALED)) : q->e;
 }
 
 enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now, int64_t idle,
@@ -111,20 +128,44 @@ enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_
 
 	if (e == ERR_NONE) {
 		memcpy(s.digest, digest, DIGEST_LEN);
-		query_id(&q, SESSION_PERSON, &s.person);
-		s.level = (enum session_level)query_range(&q, SESSION_LEVEL, SESSION_HALF, SESSION_FULL);
-		s.created = query_int(&q, SESSION_CREATED);
-		s.seen = query_int(&q, SESSION_SEEN);
-		s.expires = query_int(&q, SESSION_EXPIRES);
-		s.stepped_up = query_int(&q, SESSION_STEPPED_UP);
-		s.kept = query_range(&q, SESSION_KEPT, 0, 1) == 1;
-		e = q.e == ERR_NONE ? unseal(st, &s, query_blob(&q, SESSION_SEALED)) : q.e;
+		query_id(&q, SESSION_KEY, &s.person);
+		e = read_row(&q, &s);
 	}
 	query_close(&q);
 	if (e == ERR_NONE)
 		*ret = s; /* scratch goes along */
 	else
 		session_clear(&s);
+	return e;
+}
+
+void sessions_clear(struct session *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		session_clear(&s[i]);
+}
+
+enum err store_session_list(struct store *st, const struct id *person, int64_t now, int64_t idle, struct session *ret,
+			    size_t max, size_t *ret_n)
+{
+	struct query q;
+	enum db_step step = DB_DONE;
+	size_t n = 0;
+	enum err e =
+	    query_open(&q, st, SQL_SESSION_LIST, ARGS(V_ID(person), V_INT(now), V_INT(now - idle), V_INT(max)));
+
+	while (e == ERR_NONE && n < max && (step = query_step(&q)) == DB_ROW) {
+		ret[n] = (struct session){.person = *person};
+		query_bytes(&q, SESSION_KEY, ret[n].digest, DIGEST_LEN);
+		e = read_row(&q, &ret[n++]);
+	}
+	if (e == ERR_NONE && step == DB_ERROR)
+		e = q.e;
+	query_close(&q);
+	if (e == ERR_NONE)
+		*ret_n = n;
+	else
+		sessions_clear(ret, n);
 	return e;
 }
 

@@ -93,10 +93,17 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_SESSION_ADD] = "INSERT INTO session (digest, person, level, created, seen, expires, stepped_up, kept, sealed) "
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     [SQL_SESSION_GET] = "SELECT person, level, created, seen, expires, stepped_up, kept, sealed FROM session "
-			"WHERE digest = $1 AND expires > $2 AND (kept = 1 OR seen > $3)",
+			"WHERE digest = $1 AND expires > $2 AND (kept = 1 AND level = 3 OR seen > $3)",
+    [SQL_SESSION_LIST] = "SELECT digest, level, created, seen, expires, stepped_up, kept, sealed FROM session "
+			 "WHERE person = $1 AND level = 3 AND expires > $2 AND (kept = 1 OR seen > $3) ORDER BY seen "
+			 "DESC, digest LIMIT $4",
     [SQL_SESSION_SAVE] = "UPDATE session SET level = $1, created = $2, seen = $3, expires = $4, stepped_up = $5, "
 			 "kept = $6, sealed = $7 WHERE digest = $8 AND person = $9",
     [SQL_SESSION_SEEN] = "UPDATE session SET seen = $1 WHERE digest = $2",
+    /* $3: the one just begun */
+    [SQL_SESSION_OLDEST] = "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE person = $1 AND "
+			   "level = $2 AND digest <> $3 "
+			   "ORDER BY seen DESC, digest LIMIT 1000 OFFSET $4)",
     [SQL_SESSION_END] = "DELETE FROM session WHERE digest = $1",
     /* $2: the one that stays */
     [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE person = $1 AND digest <> $2",

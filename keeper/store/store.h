@@ -194,15 +194,21 @@ struct session {
 	enum session_level level;
 	int64_t created, seen, expires; /* expires: absolute end */
 	int64_t stepped_up;		/* when a factor was last proven in it; 0 never */
-	bool kept;			/* "keep me logged in": no idle time ends it */
+	bool kept;			/* "keep me logged in": no idle time ends it once it is FULL */
 	char agent[256], address[64];	/* sealed */
 	struct buf scratch;		/* sealed; what must survive a reload: recovery codes not yet acknowledged */
 };
 void session_clear(struct session *s);
+void sessions_clear(struct session *s, size_t n);
+#define SESSIONS_MAX 50 /* of a person and level: those not seen for longest give way */
 enum err store_session_add(struct store *st, const struct session *s); /* [tx] */
 /* ERR_NOTFOUND also when it is past expires or idle for longer than idle. */
 enum err store_session_get(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now, int64_t idle,
 			   struct session *ret);
+/* A person's live ones of SESSION_FULL, last seen first; *ret_n at most max, to be cleared. ret's rows are written on
+ * failure too, and hold nothing then. */
+enum err store_session_list(struct store *st, const struct id *person, int64_t now, int64_t idle, struct session *ret,
+			    size_t max, size_t *ret_n);
 enum err store_session_save(struct store *st, const struct session *s); /* [tx] by digest */
 enum err store_session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now); /* [tx] */
 enum err store_session_end(struct store *st, const uint8_t digest[static DIGEST_LEN]);		     /* [tx] */

@@ -224,6 +224,98 @@ static void sessions(void **state)
 	assert_int_equal(TX(f, store_session_seen(f->st, s.digest, NOW)), ERR_NOTFOUND);
 }
 
+static void sessions_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct session s = session_make(&p, 1), got;
+
+	s.kept = true;
+	OK(TX(f, store_session_add(f->st, &s))); /* half: the wish alone keeps nothing */
+	OK(store_session_get(f->st, s.digest, NOW + 1799, 1800, &got));
+	assert_true(got.kept);
+	session_clear(&got);
+	assert_int_equal(store_session_get(f->st, s.digest, NOW + 1800, 1800, &got), ERR_NOTFOUND);
+	s.level = SESSION_FULL;
+	OK(TX(f, store_session_save(f->st, &s)));
+	OK(store_session_get(f->st, s.digest, NOW + 35999, 1800, &got));
+	session_clear(&got);
+	assert_int_equal(store_session_get(f->st, s.digest, NOW + 36000, 1800, &got), ERR_NOTFOUND);
+}
+
+static void sessions_listed(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a"), b = person_add(f, "b");
+	struct session s, got[8];
+	size_t n = 99;
+
+	OK(store_session_list(f->st, &p.id, NOW, 1800, got, COUNT(got), &n));
+	assert_int_equal(n, 0);
+	for (uint8_t i = 1; i <= 7; i++) {
+		s = session_make(i == 2 ? &b : &p, i);
+		s.level = i == 1 ? SESSION_HALF : i == 3 ? SESSION_WIZARD : SESSION_FULL;
+		s.seen = NOW + i;
+		s.kept = i == 4;
+		s.expires = i == 5 ? NOW + 1900 : s.expires;
+		if (i == 6)
+			s.seen = NOW + 1000;
+		OK(TX(f, store_session_add(f->st, &s)));
+	}
+	OK(store_session_list(f->st, &p.id, NOW + 20, 1800, got, COUNT(got), &n));
+	assert_int_equal(n,
+			 4); /* the one last seen first; those of the factor, of the wizard and of others not at all */
+	for (size_t i = 0; i < n; i++) {
+		static const uint8_t order[] = {6, 7, 5, 4};
+
+		assert_int_equal(got[i].digest[0], order[i]);
+		assert_memory_equal(&got[i].person, &p.id, ID_LEN);
+		assert_string_equal(got[i].agent, "Mozilla/5.0");
+		assert_int_equal(got[i].kept, order[i] == 4);
+	}
+	sessions_clear(got, n);
+	OK(store_session_list(f->st, &p.id, NOW + 20, 1800, got, 2, &n));
+	assert_int_equal(n, 2);
+	sessions_clear(got, n);
+	OK(store_session_list(f->st, &p.id, NOW + 2000, 1800, got, COUNT(got), &n)); /* idle, but for the kept one */
+	assert_int_equal(n, 2);
+	assert_int_equal(got[0].digest[0], 6);
+	assert_int_equal(got[1].digest[0], 4);
+	sessions_clear(got, n);
+	n = 99;
+	assert_int_equal(raw(f, "UPDATE session SET stepped_up = 1 WHERE kept = 1"), 1);
+	assert_int_equal(store_session_list(f->st, &p.id, NOW, 1800, got, COUNT(got), &n), ERR_CORRUPT);
+	assert_int_equal(n, 99);
+}
+
+static void sessions_many(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct session s, got;
+
+	s = session_make(&p, 200);
+	s.level = SESSION_FULL;
+	s.seen = NOW - 1;
+	OK(TX(f, store_session_add(f->st, &s)));
+	for (uint8_t i = 1; i <= SESSIONS_MAX + 3; i++) { /* whoever knows the password alone ends no login by it */
+		s = session_make(&p, i);
+		s.seen = NOW + i;
+		OK(TX(f, store_session_add(f->st, &s)));
+	}
+	assert_int_equal(raw(f, "UPDATE session SET seen = seen"), 1 + SESSIONS_MAX);
+	for (uint8_t i = 1; i <= SESSIONS_MAX; i++) {
+		s = session_make(&p, (uint8_t)(100 + i));
+		s.level = SESSION_FULL;
+		OK(TX(f, store_session_add(f->st, &s)));
+		OK(store_session_get(f->st, s.digest, NOW, 1800, &got)); /* never the new one */
+		session_clear(&got);
+	}
+	memset(s.digest, 200, sizeof s.digest);
+	assert_int_equal(store_session_get(f->st, s.digest, NOW, 1800, &got), ERR_NOTFOUND);
+	assert_int_equal(raw(f, "UPDATE session SET seen = seen WHERE level = 3"), SESSIONS_MAX);
+}
+
 static void sessions_of_a_person(void **state)
 {
 	struct fixture *f = *state;
@@ -254,6 +346,7 @@ static void sessions_raised(void **state)
 	    "UPDATE session SET level = 3",
 	    "UPDATE session SET expires = expires + 1",
 	    "UPDATE session SET stepped_up = 1",
+	    "UPDATE session SET kept = 1",
 	    "UPDATE session SET person = (SELECT id FROM person WHERE login = 'b')",
 	    "UPDATE session SET sealed = 'x'",
 	};
@@ -543,19 +636,14 @@ static void sweeping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(recovery),
-	    TEST(codes),
-	    TEST(code_tries),
-	    TEST(codes_void),
-	    TEST(code_rows_moved),
-	    TEST(sessions),
-	    TEST(sessions_of_a_person),
-	    TEST(sessions_raised),
-	    TEST(mails),
-	    TEST(counters),
-	    TEST(known_devices_and_addresses),
-	    TEST(audits),
-	    TEST(sweeping),
+	    TEST(recovery),	   TEST(codes),
+	    TEST(code_tries),	   TEST(codes_void),
+	    TEST(code_rows_moved), TEST(sessions),
+	    TEST(sessions_kept),   TEST(sessions_listed),
+	    TEST(sessions_many),   TEST(sessions_of_a_person),
+	    TEST(sessions_raised), TEST(mails),
+	    TEST(counters),	   TEST(known_devices_and_addresses),
+	    TEST(audits),	   TEST(sweeping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
