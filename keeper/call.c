@@ -4,7 +4,7 @@
 #include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "keeper/call.h"
+#include "keeper/method.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +141,8 @@ const char *call_next(const struct call *c)
 		return c->facts.confirmed ? "/login/code" : "/login/mail";
 	if (c->session.scratch.len)
 		return "/recovery";
+	if (c->unmet && c->unmet->id == REQ_AUTHENTICATOR)
+		return method_of(c->person.method)->path;
 	return c->unmet ? c->unmet->path : "/account";
 }
 

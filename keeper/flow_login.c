@@ -59,8 +59,6 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 		l->guard = level == SESSION_HALF && !f.confirmed;
 		if (!e && l->guard)
 			e = guard_send(c, &p);
-		if (!e && level == SESSION_WIZARD && p.password[0])
-			e = app_prepare(c, &p);
 	}
 	person_wipe(&p);
 	return e;
@@ -285,8 +283,6 @@ struct guard_try {
 static enum err guard_right(struct call *c, const struct person *p)
 {
 	enum err e = session_start(c, &p->id, SESSION_WIZARD, false);
-	if (!e)
-		e = app_prepare(c, p);
 	return e ? e : call_audit(c, "guard.right", "");
 }
 

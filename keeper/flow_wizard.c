@@ -4,7 +4,7 @@
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "keeper/call.h"
+#include "keeper/method.h"
 #include "keeper/new_password.h"
 #include <stdio.h>
 #include <string.h>
@@ -429,32 +429,30 @@ void flow_link_confirm(struct call *c)
 
 /* ---- method ---- */
 
-static const struct {
-	enum factor_kind kind;
-	const char *id, *title, *text;
-} methods[] = {
-    {FACTOR_TOTP, "app", N_("Authenticator app"),
-     N_("A free app on your phone or computer shows 6 digits. You type them after your password.")},
-};
-#define METHODS (sizeof methods / sizeof *methods)
+/* The offered row that field `name` names. */
+static const struct method *offered(const struct call *c, const char *name)
+{
+	for (const struct method *m = methods; m->kind != FACTOR_NONE; m++)
+		if (!strcmp(m->id, name) && require_offers(&c->facts, m->kind))
+			return m;
+	return NULL;
+}
 
 static enum err method_choose(struct call *c, struct person *p, void *arg)
 {
-	const size_t *i = arg;
-	p->method = methods[*i].kind;
+	const struct method *m = arg;
+	p->method = m->kind;
 	enum err e = store_person_save(c->st, p);
 	if (!e && p->password[0])
-		e = app_prepare(c, p);
-	return e ? e : call_audit(c, "method.chosen", methods[*i].id);
+		e = m->begin(c, p);
+	return e ? e : call_audit(c, "method.chosen", m->id);
 }
 
 void flow_method(struct call *c)
 {
-	const char *chosen = call_field(c, "method");
-	for (size_t i = 0; c->post && i < METHODS; i++) {
-		if (strcmp(methods[i].id, chosen))
-			continue;
-		enum err e = call_transact(c, method_choose, &i);
+	const struct method *m = offered(c, call_field(c, "method"));
+	if (c->post && m) {
+		enum err e = call_transact(c, method_choose, (void *)m);
 		if (e)
 			view_failure(c, e, "the choice");
 		else
@@ -463,11 +461,15 @@ void flow_method(struct call *c)
 	}
 	if (c->post)
 		view_error(c, "method", T(c, N_("Please choose one way.")));
-	for (size_t i = 0; i < METHODS; i++) {
-		view_item(c, "methods", i, "id", methods[i].id);
-		view_item(c, "methods", i, "title", T(c, methods[i].title));
-		view_item(c, "methods", i, "text", T(c, methods[i].text));
-		view_item(c, "methods", i, "recommended", i == 0 ? "1" : "");
+	size_t n = 0;
+	for (m = methods; m->kind != FACTOR_NONE; m++) {
+		if (!require_offers(&c->facts, m->kind))
+			continue;
+		view_item(c, "methods", n, "id", m->id);
+		view_item(c, "methods", n, "title", T(c, m->title));
+		view_item(c, "methods", n, "text", T(c, m->text));
+		view_item(c, "methods", n, "recommended", n == 0 ? "1" : "");
+		n++;
 	}
 	view_page(c, "method");
 }
@@ -505,8 +507,6 @@ static enum err password_store(struct call *c, struct person *p, void *arg)
 	enum err e = store_person_save(c->st, p);
 	if (!e)
 		e = store_session_end_all(c->st, &p->id, c->session.digest);
-	if (!e && !c->facts.confirmed) /* whose authenticator was imported needs no other */
-		e = app_prepare(c, p);
 	if (!e)
 		e = session_start(c, &p->id, c->session.level, false); /* FULL where a factor was imported */
 	return e ? e : call_audit(c, "password.set", "");
@@ -538,10 +538,10 @@ void flow_own_password(struct call *c)
 
 /* ---- done: straight on, or out and back later ---- */
 
-static enum err done_app(struct call *c, struct person *p, void *arg)
+static enum err done_on(struct call *c, struct person *p, void *arg)
 {
 	(void)arg;
-	return app_prepare(c, p);
+	return method_of(p->method)->begin(c, p);
 }
 
 static enum err done_out(struct call *c, struct person *p, void *arg)
@@ -554,12 +554,13 @@ static enum err done_out(struct call *c, struct person *p, void *arg)
 
 void flow_done(struct call *c)
 {
+	const struct method *m = method_of(c->person.method);
 	const char *next = call_field(c, "next");
 	enum err e;
-	if (c->post && !strcmp(next, "app")) {
-		e = call_transact(c, done_app, NULL);
+	if (c->post && !strcmp(next, m->id)) {
+		e = call_transact(c, done_on, NULL);
 		if (!e)
-			view_redirect(c, "/app");
+			view_redirect(c, m->path);
 	} else if (c->post && !strcmp(next, "logout")) {
 		e = call_transact(c, done_out, NULL);
 		if (!e) {
@@ -569,6 +570,10 @@ void flow_done(struct call *c)
 		}
 	} else {
 		e = ERR_NONE;
+		view_put(c, "method", m->id);
+		view_put(c, "lead", T(c, m->lead));
+		view_put(c, "then", T(c, m->then));
+		view_put(c, "button", T(c, m->button));
 		view_page(c, "done");
 	}
 	if (e)

@@ -26,9 +26,31 @@ static bool authenticator_met(const struct facts *f)
 	return f->confirmed > 0;
 }
 
+static bool app_offered(const struct facts *f)
+{
+	(void)f;
+	return true;
+}
+
+static const struct {
+	enum factor_kind kind;
+	bool (*offered)(const struct facts *f);
+} ways[] = {
+    {FACTOR_TOTP, app_offered},
+};
+
+bool require_offers(const struct facts *f, enum factor_kind kind)
+{
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (ways[i].kind == kind)
+			return ways[i].offered(f);
+	return false;
+}
+
+/* A choice that is no longer offered is none. */
 static bool method_met(const struct facts *f)
 {
-	return f->person->method != FACTOR_NONE || authenticator_met(f);
+	return require_offers(f, f->person->method) || authenticator_met(f);
 }
 
 static bool password_met(const struct facts *f)

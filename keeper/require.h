@@ -30,6 +30,8 @@ extern const struct requirement requirements[];
 /* The first unmet one for this person at this door; NULL: none. */
 const struct requirement *require_first(const struct facts *f, enum door door);
 bool require_binds(const struct requirement *r, const struct person *p, enum door door);
+/* May this person choose and register this way in the browser? */
+bool require_offers(const struct facts *f, enum factor_kind kind);
 /* "Step 3 of 6": the place of a requirement among those that bind a person in the browser. */
 void require_place(const struct facts *f, enum requirement_id id, int *ret_step, int *ret_steps);
 

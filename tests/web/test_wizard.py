@@ -297,6 +297,7 @@ def test_logging_out_after_done_leads_back(site, member, browser):
     b.at("/first/done").press("button[value=logout]")
     b.at("/login").fill(login=member.login, password=NEW_PASSWORD)
     b.at("/login/mail").fill(code=mailed(site.mail(member.login))[0])
+    b.at("/first/done").press("button[value=app]")
     b.at("/app")
 
 

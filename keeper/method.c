@@ -1,0 +1,21 @@
+#include "config.h"
+
+#include "common/i18n.h"
+#include "keeper/method.h"
+
+const struct method methods[] = {
+    {FACTOR_TOTP, "app", "/app", app_prepare, N_("Authenticator app"),
+     N_("A free app on your phone or computer shows 6 digits. You type them after your password."),
+     N_("One more thing: register the authenticator app now. It takes about 3 minutes."),
+     N_("After that you log in with your password and the digits from the app."), N_("Register the app now"),
+     N_("Its digits will no longer be accepted here. The app itself stays on your phone.")},
+    {FACTOR_NONE, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+const struct method *method_of(enum factor_kind kind)
+{
+	for (const struct method *m = methods; m->kind != FACTOR_NONE; m++)
+		if (m->kind == kind)
+			return m;
+	return methods;
+}
