@@ -172,6 +172,8 @@ void flow_session_end(struct call *c);
 void flow_sessions_end(struct call *c);
 
 /* ---- shared between flows ---- */
+/* [tx] The address of this code, which was typed or pressed just now, is the person's from here on. */
+enum err email_confirmed(struct call *c, struct person *p, const struct code *code);
 /* [tx] Mails the guard's code if the quota allows; a refusal by the quota is no error. */
 enum err guard_send(struct call *c, const struct person *p);
 /* [tx] The TOTP key that waits for its first right code is there. */
