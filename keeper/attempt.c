@@ -31,8 +31,7 @@ bool attempt_usable(const struct person *p, enum door door, int64_t now)
 	return !p->disabled && (!p->expires || now < p->expires) && (door == DOOR_WEB || p->role == ROLE_STAFF);
 }
 
-/* ERR_NONE with a->found false for everyone who may not enter here: from then on they are all strangers alike. */
-static enum err find(struct store *st, struct attempt *a, int64_t now, struct person *p)
+enum err attempt_find(struct store *st, struct attempt *a, int64_t now, struct person *p)
 {
 	a->found = false;
 	bool none = a->nobody || (a->door == DOOR_PAM && !text_login_staff(a->login));
@@ -54,7 +53,7 @@ bool attempt_known(struct keeper *k, struct store *st, struct attempt *a, int64_
 	struct limit l;
 	memset(&p, 0, sizeof p);
 	bool known =
-	    !find(st, a, now, &p) && /* as much is looked up for a name that nobody has */
+	    !attempt_find(st, a, now, &p) && /* as much is looked up for a name that nobody has */
 	    !limits_for(st, k->seal, &a->origin, a->found ? &a->person : NULL, a->login, FACTOR_NONE, now, &l) &&
 	    limits_known(st, &l, now);
 	person_wipe(&p);
@@ -150,7 +149,7 @@ enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *
 	AUTO_BUF nfkc = BUF_INIT;
 	memset(&p, 0, sizeof p);
 	a->password_right = a->initial = false;
-	enum err e = find(st, a, now, &p);
+	enum err e = attempt_find(st, a, now, &p);
 	if (!e)
 		e = count_first(k, st, a, now);
 	if (e)
@@ -297,7 +296,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	enum err e = store_begin(st);
 	if (e)
 		return verdict_for(e);
-	e = find(st, a, now, &p);
+	e = attempt_find(st, a, now, &p);
 	bool counts = !e && a->found && a->password_right;
 	if (!e)
 		e = count(k, st, a, counts,

@@ -62,6 +62,10 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 /* Is this text the initial password that the person was sent, whatever it still opens? Constant time. */
 bool attempt_initial_matches(const struct keeper *k, const struct person *p, const char *text, size_t n);
 
+/* Who is asked for, as things stand: a->found and a->person are set anew, and *p if found. ERR_NONE also for everyone
+ * who may not enter at this door: they are all strangers alike, at the same cost. */
+enum err attempt_find(struct store *st, struct attempt *a, int64_t now, struct person *p);
+
 /* May this person use this door now (not disabled, not expired, staff at the terminal)? */
 bool attempt_usable(const struct person *p, enum door door, int64_t now);
 

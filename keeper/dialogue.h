@@ -20,6 +20,7 @@ enum dialogue_waiting { /* for the answer to what was asked last */
 			WAITING_BEGIN,
 			WAITING_PASSWORD,
 			WAITING_CODE,
+			WAITING_MAILED, /* a code that was mailed, or a recovery code */
 			WAITING_NEW,
 			WAITING_AGAIN,
 			WAITING_NOTHING
@@ -65,5 +66,11 @@ void door_change_begin(struct keeper *k, struct store *st, struct request *r, st
 /* text: valid UTF-8, to the question that d->waiting names. */
 void door_change_answer(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, const char *text,
 			int64_t now);
+
+/* ---- door_mail.c: after these the request is answered, and neither it nor d may be touched any more ---- */
+/* The question for the code. st may be NULL. */
+void door_mail_ask(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
+/* Enter was typed there: the second question, and a mail to whom one is due. */
+void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
 
 #endif

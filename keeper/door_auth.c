@@ -152,8 +152,7 @@ static void on_password(struct keeper *k, struct store *st, struct request *r, s
 {
 	enum verdict v = dialogue_password(k, st, d, wire_get(&r->msg, "text"), now);
 	if (v == VERDICT_ALLOW) {
-		d->waiting = WAITING_CODE;
-		dialogue_ask(k, r, NULL, N_("Code: "));
+		door_mail_ask(k, st, r, d, now);
 	} else {
 		d->waiting = WAITING_NOTHING;
 		dialogue_log(d, v, "");
@@ -187,6 +186,8 @@ static void on_answer(struct keeper *k, struct store *st, struct request *r, str
 		door_change_answer(k, st, r, d, wire_str(&r->msg, "text"), now);
 	} else if (d->waiting == WAITING_PASSWORD) {
 		on_password(k, st, r, d, now);
+	} else if (d->waiting == WAITING_CODE && !f->len) {
+		door_mail_enter(k, st, r, d, now);
 	} else {
 		on_code(k, st, r, d, now);
 	}
@@ -224,11 +225,12 @@ static void on_begin(struct keeper *k, struct store *st, struct request *r, stru
 		on_account(k, st, r, d, now);
 	} else if (d->phase != DIALOGUE_AUTH) {
 		door_change_begin(k, st, r, d, now);
+	} else if (d->policy.password == POLICY_SKIP) {
+		d->attempt.password_right = true;
+		door_mail_ask(k, st, r, d, now);
 	} else {
-		bool skip = d->policy.password == POLICY_SKIP;
-		d->attempt.password_right = skip;
-		d->waiting = skip ? WAITING_CODE : WAITING_PASSWORD;
-		dialogue_ask(k, r, NULL, skip ? N_("Code: ") : N_("Password: "));
+		d->waiting = WAITING_PASSWORD;
+		dialogue_ask(k, r, NULL, N_("Password: "));
 	}
 }
 
@@ -245,9 +247,15 @@ enum auth_work door_auth_work(struct request *r)
 	const struct dialogue *d = dialogue_of(r);
 	if (!strcmp(r->msg.kind, "begin")) {
 		const char *phase = wire_str(&r->msg, "phase");
+		struct policy_pam p;
+		struct errmsg why;
+		bool auth = phase && !strcmp(phase, "auth");
 		/* of a stranger the user database is asked (a directory that may be slow), and a path of theirs looked
-		 * at */
-		return phase && !strcmp(phase, "auth") && server_peer(r)->trusted ? AUTH_NOW : AUTH_FAST;
+		 * at; and where the first question is already for the code, the store may have to say which */
+		return auth && server_peer(r)->trusted && !policy_pam_options(&r->msg, &p, &why) &&
+			       (p.password == POLICY_ASK || !p.prompt_by_method)
+			   ? AUTH_NOW
+			   : AUTH_FAST;
 	}
 	/* a new password is weighed and hashed */
 	return d && (d->waiting == WAITING_PASSWORD || d->waiting == WAITING_NEW || d->waiting == WAITING_AGAIN)

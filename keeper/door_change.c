@@ -78,8 +78,7 @@ static void on_password(struct keeper *k, struct store *st, struct request *r, s
 	if (v != VERDICT_ALLOW) {
 		end(r, d, NULL, v, "");
 	} else if (d->change.needs_code) { /* also after a wrong one: which of the two was wrong is not told */
-		d->waiting = WAITING_CODE;
-		dialogue_ask(k, r, NULL, N_("Code: "));
+		door_mail_ask(k, st, r, d, now);
 	} else if (d->attempt.password_right) {
 		ask_new(k, r, d, NULL);
 	} else {
@@ -94,6 +93,10 @@ static void on_code(struct keeper *k, struct store *st, struct request *r, struc
 		    int64_t now)
 {
 	const struct factor *how = NULL;
+	if (d->waiting == WAITING_CODE && !text[0]) {
+		door_mail_enter(k, st, r, d, now);
+		return;
+	}
 	enum verdict v = attempt_factor(k, st, &d->attempt, text, strlen(text), now, &how, NULL, NULL);
 	if (v == VERDICT_ALLOW && how->kind == FACTOR_RECOVERY)
 		(void)mail_recovery_used(k, st, &d->attempt.person, NULL, now);
@@ -196,10 +199,8 @@ void door_change_answer(struct keeper *k, struct store *st, struct request *r, s
 {
 	static void (*const on[])(struct keeper *, struct store *, struct request *, struct dialogue *, const char *,
 				  int64_t) = {
-	    [WAITING_PASSWORD] = on_password,
-	    [WAITING_CODE] = on_code,
-	    [WAITING_NEW] = on_new,
-	    [WAITING_AGAIN] = on_again,
+	    [WAITING_PASSWORD] = on_password, [WAITING_CODE] = on_code,	  [WAITING_MAILED] = on_code,
+	    [WAITING_NEW] = on_new,	      [WAITING_AGAIN] = on_again,
 	};
 	on[d->waiting](k, st, r, d, text, now);
 }

@@ -34,7 +34,7 @@ static enum err digest(const struct seal *s, const char *name, const struct id *
 	return e;
 }
 
-static enum err bucket(const struct seal *s, const char *login, struct id *ret)
+enum err limits_bucket(const struct seal *s, const char *login, struct id *ret)
 {
 	struct id d = {{0}};
 	enum err e = digest(s, "name", NULL, login, strlen(login), &d);
@@ -97,7 +97,7 @@ enum err limits_for(struct store *st, const struct seal *s, const struct origin 
 	if (person)
 		l.key.owner = *person;
 	else
-		e = bucket(s, login, &l.key.owner);
+		e = limits_bucket(s, login, &l.key.owner);
 	if (!e)
 		e = choose(st, s, o, &l.key, now);
 	l.room = l.key.lane == LANE_EXEMPT ? EXEMPT_ROOM : 1;

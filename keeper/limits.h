@@ -52,6 +52,8 @@ struct limit {
 	bool closed, disabled;
 };
 
+/* Whose counters a name's are that nobody has. */
+enum err limits_bucket(const struct seal *s, const char *login, struct id *ret);
 /* The counter that an attempt moves. person NULL: a name nobody has. FACTOR_NONE stands for the password. */
 enum err limits_for(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
 		    const char *login, enum factor_kind kind, int64_t now, struct limit *ret);

@@ -54,6 +54,12 @@ static enum err set_mailcode(struct policy_pam *p, const char *value)
 	return ERR_NONE;
 }
 
+static enum err set_prompt_by_method(struct policy_pam *p, const char *value)
+{
+	p->prompt_by_method = !strcmp(value, "yes");
+	return p->prompt_by_method || !strcmp(value, "no") ? ERR_NONE : ERR_INVALID;
+}
+
 static const struct {
 	const char *name;
 	const char *values; /* for the complaint */
@@ -61,6 +67,7 @@ static const struct {
 } options[] = {
     {"password", "ask, skip or key", set_password},
     {"mailcode", "allowed, last or forbidden", set_mailcode},
+    {"prompt_by_method", "yes or no", set_prompt_by_method},
 };
 #define OPTIONS (sizeof options / sizeof *options)
 

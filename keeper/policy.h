@@ -18,6 +18,7 @@ struct policy_pam {
 	enum policy_password password;
 	bool mailcode_given; /* mailcode=; else the configuration's mailcode.pam counts */
 	enum mailcode_policy mailcode;
+	bool prompt_by_method; /* whose only way is a mailed code gets it without asking */
 };
 
 /* Reads opt.0, opt.1, ... of a begin message. ERR_INVALID with a sentence for any option that is unknown, repeated or

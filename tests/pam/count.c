@@ -5,10 +5,12 @@
 #include <crypt.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -35,11 +37,22 @@ static void *real(const char *name)
 	return p;
 }
 
+/* The outbox works when the answers are out, and again while a mailer is not there: that is not an answer's work. */
+static void count(enum counted what)
+{
+	static _Thread_local int outbox = -1;
+	char name[16] = "";
+	if (outbox < 0)
+		outbox = pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strncmp(name, "outbox", 6) == 0;
+	if (!outbox)
+		counted[what]++;
+}
+
 #define EXPORT __attribute__((visibility("default")))
 
 EXPORT char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 {
-	counted[COUNTED_HASHES]++;
+	count(COUNTED_HASHES);
 	return ((char *(*)(const char *, const char *, void *, int))real("crypt_rn"))(phrase, setting, data, size);
 }
 
@@ -49,15 +62,15 @@ EXPORT int sqlite3_step(sqlite3_stmt *s)
 	if (!sqlite3_stmt_busy(s)) {
 		const char *sql = sqlite3_sql(s);
 		if (sql != NULL && sqlite3_strnicmp(sql, "commit", 6) == 0)
-			counted[COUNTED_COMMITS]++;
+			count(COUNTED_COMMITS);
 		else if (sql == NULL || sqlite3_strnicmp(sql, "begin", 5) != 0)
-			counted[sqlite3_stmt_readonly(s) ? COUNTED_READS : COUNTED_WRITES]++;
+			count(sqlite3_stmt_readonly(s) ? COUNTED_READS : COUNTED_WRITES);
 	}
 	return ((int (*)(sqlite3_stmt *))real("sqlite3_step"))(s);
 }
 
 EXPORT int fdatasync(int fd)
 {
-	counted[COUNTED_SYNCS]++;
+	count(COUNTED_SYNCS);
 	return ((int (*)(int))real("fdatasync"))(fd);
 }

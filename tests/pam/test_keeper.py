@@ -92,7 +92,7 @@ def test_refused_alike(login, instance):
 
     cases = {"wrong password": one(lambda p: ("wrong", p.code())), "wrong code": one(lambda p: (p.password, p.wrong_code())),
              "both wrong": one(lambda p: ("wrong", p.wrong_code())), "the code first": one(lambda p: (p.code(), p.password)),
-             "empty code": one(lambda p: (p.password, "text:")), "empty password": one(lambda p: ("text:", p.code())),
+             "no code": one(lambda p: (p.password, "text: ")), "empty password": one(lambda p: ("text:", p.code())),
              "code too early": one(lambda p: (p.password, p.code(3))), "code too late": one(lambda p: (p.password, p.code(-3))),
              "five digits": one(lambda p: (p.password, p.code()[:5])), "seven digits": one(lambda p: (p.password, p.code() + "0")),
              "another's code": one(lambda p: (p.password, STAFF[-1].code())), "another's password": one(lambda p: (STAFF[-1].password, p.code())),
@@ -106,7 +106,7 @@ def test_refused_alike(login, instance):
              "expired": (EXPIRED.login, EXPIRED.password, EXPIRED.code()),
              "initial password": (UNFINISHED.login, instance.initial(UNFINISHED.login), "123456"),
              "seed without password": (SEED_ONLY.login, "text:", SEED_ONLY.code()),
-             "password without seed": (PASSWORD_ONLY.login, PASSWORD_ONLY.password, "text:")}
+             "password without seed": (PASSWORD_ONLY.login, PASSWORD_ONLY.password, "123456")}
     said = {}
     for what, (user, *replies) in cases.items():
         r = login(user, *replies)

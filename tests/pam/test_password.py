@@ -83,7 +83,7 @@ def test_change(run, instance):
 
 def test_wrong_present_password_or_code(run):
     cases = [(fresh(), *case) for case in ((lambda p: "wrong", lambda p: p.code()), (lambda p: p.password, lambda p: p.wrong_code()),
-                                           (lambda p: "", lambda p: p.code()), (lambda p: p.password, lambda p: ""),
+                                           (lambda p: "", lambda p: p.code()), (lambda p: p.password, lambda p: " "),
                                            (lambda p: FRESH, lambda p: p.code()))]
     for p, password, code in cases:
         r = run(p.login, "p", password(p), code(p), FRESH, FRESH)

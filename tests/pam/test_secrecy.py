@@ -1,12 +1,13 @@
 """Nothing before the verdict: to whoever may not enter, the terminal says the same bytes after the same work. Counted, not
 timed (bench_verdict.py times it)."""
 import hashlib
+import subprocess
 import time
 
 import pytest
-from conftest import SANITIZED
+from conftest import BUILD, SANITIZED
 from counted import Counted
-from harness import Instance, Person, Sshd, wait_until
+from harness import Instance, Person, Sshd, wait_out, wait_until
 from kosmo_wire import Client
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="what is counted is the same in every build")
@@ -18,6 +19,11 @@ PEOPLE = {k: [Person(f"{k}{i}") for i in range(TRIES)] for k in KNOWN}
 PEOPLE["member"] = [Person(f"member{i}", role="member") for i in range(TRIES)]
 PEOPLE["unenrolled"] = [Person(f"unenrolled{i}", seed=False) for i in range(TRIES)]
 PEOPLE["initial"] = [Person(f"initial{i}", password=False, seed=False) for i in range(TRIES)]
+# Those who press Enter at the code's question; mail_* could have a code by mail.
+ENTER = ["wrong", "disabled", "app", "mail_right", "mail_wrong", "mail_and_app", "mail_disabled", "mail_waits"]
+PEOPLE |= {f"enter_{k}": [Person(f"e_{k}{i}", seed=not k.startswith("mail") or k == "mail_and_app") for i in range(TRIES)] for k in ENTER}
+PEOPLE["enter_unenrolled"] = [Person(f"e_unenrolled{i}", seed=False) for i in range(TRIES)]
+PEOPLE["enter_member"] = [Person(f"e_member{i}", role="member", seed=False) for i in range(TRIES)]
 LOCKED, LOCKED_OUT = Person("locked"), Person("lockedout")
 # An address a dialogue, so that none is blocked for what the others did.
 ADDRESSES = (f"10.{i >> 8}.{i & 255}.1" for i in range(1 << 16))
@@ -28,14 +34,16 @@ FAKE = "\b\n\r\x7fINCORRECT"
 def keeper(module_folder):
     everyone = [p for group in PEOPLE.values() for p in group] + [LOCKED, LOCKED_OUT]
     i = Instance(module_folder, everyone)
-    for p in PEOPLE["disabled"]:
+    i.counted = Counted(module_folder, i)  # this makes the tools
+    subprocess.run([BUILD / "tests/pam/put_mailcode", i.conf, *(p.login for g, people in PEOPLE.items() for p in people
+                                                                if "_mail" in g or g == "enter_member")], check=True)
+    for p in PEOPLE["disabled"] + PEOPLE["enter_disabled"] + PEOPLE["enter_mail_disabled"]:
         i.ctl("user", "disable", p.login)
     for p in PEOPLE["expired"]:
         i.ctl("user", "expire", p.login, "2020-01-01")
-    i.counted = Counted(module_folder, i)
     i.start(i.counted.env)
     for n in range(8):  # every worker has opened its store and prepared its statements
-        dialogue(i, f"before{n}", "wrong", "123456")
+        dialogue(i, f"before{n}", "wrong", "", "123456")
     yield i
     assert i.stop() == 0, "the keeper leaves in order"
 
@@ -53,7 +61,7 @@ def cases(keeper):
         "wrong password": of("wrong_password", lambda p: "wrong"),
         "wrong code": of("wrong_code", code=lambda p: p.wrong_code()),
         "both wrong": of("both_wrong", lambda p: "wrong", lambda p: p.wrong_code()),
-        "empty replies": of("empty", lambda p: "", lambda p: ""),
+        "empty replies": of("empty", lambda p: "", lambda p: " "),
         "unenrolled": of("unenrolled", code=lambda p: "123456"),
         "letter's password": of("initial", lambda p: keeper.initial(p.login), lambda p: "123456"),
         "member": of("member"),
@@ -62,13 +70,15 @@ def cases(keeper):
     }
 
 
-def dialogue(keeper, login, password, code):
+def dialogue(keeper, login, *replies):
     """Every frame of the keeper's, whole."""
     frames = []
     with Client(keeper.socket) as c:
         frames.append(c.ask("begin", {"phase": "auth", "service": "sshd", "user": login, "rhost": next(ADDRESSES), "ruid": 0}))
-        for reply in password, code:
+        for reply in replies:
             frames.append(c.ask("answer", {"text": reply}))
+            while frames[-1][0] == "tell":
+                frames.append(c.receive()[:2])
             if frames[-1][0] != "ask":
                 break
         assert c.sock.recv(1) == b"", "and hangs up"
@@ -85,6 +95,45 @@ def test_same_words_and_work(keeper):
     work = {name: {k: min(c[k] for _, c in runs) for k in ("hashes", "writes", "commits", "syncs", "mails")} for name, runs in seen.items()}
     assert len({tuple(w.values()) for w in work.values()}) == 1, work
     assert work["unknown"]["hashes"] == 1 and work["unknown"]["mails"] == 0 and work["unknown"]["writes"] > 2, work
+
+
+def test_enter(keeper):
+    """Enter at the code's question: a mail only to whom one is due, and nothing else that differs."""
+    def of(group, password=lambda p: p.password, code="123456"):
+        return [(p.login, password(p), "", code) for p in PEOPLE["enter_" + group]]
+
+    work = {}
+    for name, tries in {
+            "unknown": [(f"stranger{i}", "wrong", "", "123456") for i in range(TRIES)],
+            "unknown to sshd": [(f"phantom{i}", FAKE[:9], "", FAKE[:6]) for i in range(TRIES)],
+            "no staff's name": [(f"Stranger-{i}", "wrong", "", "123456") for i in range(TRIES)],
+            "Enter again": [(f"visitor{i}", "wrong", "", "") for i in range(TRIES)],
+            "unenrolled": of("unenrolled"), "member": of("member"), "disabled": of("disabled"), "app only": of("app"),
+            "wrong password": of("wrong", lambda p: "wrong"), "mail, wrong password": of("mail_wrong", lambda p: "wrong"),
+            "mail, something better": of("mail_and_app"), "mail, disabled": of("mail_disabled"), "mail": of("mail_right"),
+    }.items():
+        runs = [keeper.counted.work(lambda t=t: dialogue(keeper, *t)) for t in tries]
+        work[name] = {repr(frames) for frames, _ in runs}, {k: min(c[k] for _, c in runs) for k in runs[0][1] if k != "reads"}
+    said, counts = work.pop("mail")
+    assert len({frozenset(s) for s, _ in work.values()}) == 1 and all(len(s) == 1 for s, _ in work.values()), work
+    assert len({tuple(c.values()) for _, c in work.values()}) == 1, {name: c for name, (_, c) in work.items()}
+    others = work["unknown"][1]
+    assert others["hashes"] == 1 and others["mails"] == 0, others
+    assert said == work["unknown"][0] and counts["hashes"] == 1 and counts["mails"] == 1, (said, counts)
+    assert counts["commits"] == others["commits"], (counts, others)
+
+
+def test_enter_before_the_next_may_be_sent(keeper):
+    """A right password with no mail to follow, for one was sent a moment ago: as many transactions as for a wrong one."""
+    work = {}
+    right, wrong = PEOPLE["enter_mail_waits"]
+    for p in right, wrong:
+        _, counts = keeper.counted.work(lambda p=p: dialogue(keeper, p.login, p.password, "", "123456"))
+        assert counts["mails"] == 1
+        wait_out()
+        _, counts = keeper.counted.work(lambda p=p: dialogue(keeper, p.login, p.password if p is right else "wrong", "", "123456"))
+        work[p] = {k: counts[k] for k in ("hashes", "commits", "mails")}
+    assert work[right] == work[wrong] and work[right]["mails"] == 0, work
 
 
 def test_the_right_one_sees_nothing_else_until_the_verdict(keeper):
@@ -118,20 +167,24 @@ def test_who_waits_and_an_unknown_name_that_waits(keeper):
 
 def test_sshd_says_the_same(keeper, module_folder):
     """The bytes that arrive at the client's terminal, for accounts that exist and that do not."""
-    staff = [p for p in (*PEOPLE["right"][1:], *PEOPLE["disabled"], *PEOPLE["unenrolled"], LOCKED_OUT)]
+    staff = [p for p in (PEOPLE["enter_app"][1], PEOPLE["enter_mail_right"][1], *PEOPLE["right"][1:], *PEOPLE["disabled"], *PEOPLE["unenrolled"], LOCKED_OUT)]
     line = keeper.module()
     s = Sshd(module_folder, staff, f"auth required {line}\naccount required {line}")
     try:
         said = {}
         guessed_until_it_waits(keeper, LOCKED_OUT.login)
+        app, mail = PEOPLE["enter_app"][1], PEOPLE["enter_mail_right"][1]
         for name, login, *replies in (
+                ("app, Enter", app.login, app.password, "", app.code(1)), ("mail, Enter", mail.login, mail.password, "", "123456"),
+                ("unknown, Enter", "nobody-there", "wrong", "", "123456"), ("mail, wrong, Enter", mail.login, "wrong", "", "123456"),
                 ("locked", LOCKED_OUT.login, LOCKED_OUT.password, LOCKED_OUT.code()), ("unknown", "nobody-at-all", "wrong", "123456"), ("wrong", PEOPLE["right"][1].login, "wrong", PEOPLE["right"][1].code()),
                 ("disabled", PEOPLE["disabled"][1].login, PEOPLE["disabled"][1].password, PEOPLE["disabled"][1].code()),
                 ("unenrolled", PEOPLE["unenrolled"][1].login, PEOPLE["unenrolled"][1].password, "123456")):
             c = s.ssh(login, *replies)
-            text = "\n".join([*c.asked, c.text]).replace(login, "LOGIN")
+            text = "\n".join([*c.asked, c.said]).replace(login, "LOGIN")
             said[name] = c.exit, hashlib.sha256(text.encode()).hexdigest(), text
-            assert c.exit == 255 and len(c.asked) == 2, said
-        assert len({v[:2] for v in said.values()}) == 1, said
+            assert c.exit == 255 and len(c.asked) == len(replies), said
+        assert len({v[:2] for name, v in said.items() if "Enter" not in name}) == 1, said
+        assert len({v[:2] for name, v in said.items() if "Enter" in name}) == 1, said
     finally:
         s.end()

@@ -1,0 +1,117 @@
+/* The code's questions at the terminal: the first one, and the second one after Enter, which brings a code by mail.
+ *
+ * Enter leads everybody to the same second question. What depends on who it is comes after that was sent, as one
+ * transaction for everybody: that it took place, and how long it took, tells nothing. */
+#include "config.h"
+
+#include "common/daemon.h"
+#include "common/i18n.h"
+#include "common/secret.h"
+#include "keeper/dialogue.h"
+#include <stdint.h>
+#include <string.h>
+#include <syslog.h>
+
+/* Never refused: who gets no mail has something written all the same. */
+static const struct quota quota_none = {.name = "mailcode-none", .most = INT64_MAX, .window = 3600};
+
+/* [tx] Are mailed codes this person's way here and now? FORBIDDEN: no. LAST: it is the only one. */
+static enum err way(struct store *st, const struct attempt *a, const struct person *p, enum mailcode_policy *ret)
+{
+	struct authenticator au[AUTHENTICATORS_MAX];
+	size_t n = 0;
+	bool disabled = false;
+	enum err e = factor_confirmed(st, &p->id, au, &n);
+	if (e)
+		return e;
+	enum mailcode_policy w = !mailcode_usable(p, au, n, a->mailcode)    ? MAILCODE_FORBIDDEN
+				 : mailcode_usable(p, au, n, MAILCODE_LAST) ? MAILCODE_LAST
+									    : MAILCODE_ALLOWED;
+	authenticator_wipe(au, n);
+	e = limits_disabled(st, &p->id, FACTOR_MAILCODE, &disabled);
+	if (!e)
+		*ret = disabled ? MAILCODE_FORBIDDEN : w;
+	return e;
+}
+
+/* [tx] */
+static enum err send(struct keeper *k, struct store *st, struct attempt *a, int64_t now, bool *ret_sent)
+{
+	struct person p;
+	struct id bucket;
+	int64_t wait;
+	enum mailcode_policy w = MAILCODE_FORBIDDEN;
+	memset(&p, 0, sizeof p);
+	enum err e = attempt_find(st, a, now, &p);
+	if (!e && a->found && a->password_right)
+		e = way(st, a, &p, &w);
+	if (!e && w != MAILCODE_FORBIDDEN)
+		e = mailcode_send(k, st, &p, CODE_LOGIN, p.locale[0] ? p.locale : k->conf->language, now, ret_sent);
+	if (!e && !*ret_sent)
+		e = limits_bucket(k->seal, a->login, &bucket);
+	if (!e && !*ret_sent)
+		e = limits_take(st, k->seal, &quota_none, &bucket, now, true, &wait);
+	person_wipe(&p);
+	return e;
+}
+
+/* For the time after the reply: a is a copy of the connection's. */
+static void send_later(struct keeper *k, struct store *st, struct attempt *a, bool trusted, int64_t now)
+{
+	bool sent = false;
+	enum err e = store_begin(st);
+	if (!e) {
+		e = send(k, st, a, now, &sent);
+		if (!e)
+			e = store_commit(st);
+		if (e)
+			store_rollback(st);
+	}
+	if (!e && sent && k->wake_outbox)
+		k->wake_outbox(k->wake_arg);
+	if (e && dialogue_may_log(trusted))
+		daemon_log(LOG_AUTHPRIV | LOG_ERR, "a code that was asked for could not be mailed: %s", err_text(e));
+	attempt_clear(a);
+}
+
+static void ask_mailed(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
+		       const char *told, const char *msgid)
+{
+	d->waiting = WAITING_MAILED;
+	d->attempt.asked = FACTOR_MAILCODE;
+	struct attempt a = d->attempt;
+	bool trusted = d->trusted;
+	dialogue_ask(k, r, told, msgid);
+	send_later(k, st, &a, trusted, now);
+}
+
+void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+{
+	ask_mailed(k, st, r, d, now,
+		   i18n(k->conf->pam_language, N_("If what you typed was right, a code has been mailed to you.")),
+		   N_("Code: "));
+}
+
+/* Whoever this cannot be said of is asked as everybody is. */
+static bool only_way(struct store *st, const struct attempt *asking, int64_t now)
+{
+	struct attempt a = *asking;
+	struct person p;
+	enum mailcode_policy w = MAILCODE_FORBIDDEN;
+	memset(&p, 0, sizeof p);
+	bool only = !attempt_find(st, &a, now, &p) && a.found && !way(st, &a, &p, &w) && w == MAILCODE_LAST;
+	person_wipe(&p);
+	attempt_clear(&a);
+	return only;
+}
+
+void door_mail_ask(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+{
+	if (d->policy.prompt_by_method && d->attempt.password_right && st && now > 0 &&
+	    only_way(st, &d->attempt, now)) {
+		ask_mailed(k, st, r, d, now, NULL, N_("Code from the mail: "));
+	} else {
+		d->waiting = WAITING_CODE;
+		dialogue_ask(k, r, NULL, N_("Code: "));
+	}
+}
