@@ -207,6 +207,24 @@ class Instance:
         finally:
             db.close()
 
+    def settled(self):
+        wait_until(lambda: self.rows("SELECT count(*) FROM outbox WHERE state = 1") == [(0,)], 15, "the outbox")
+
+    def snapshot(self):
+        """All that is stored, but for when a session was last seen."""
+        self.settled()
+        db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)
+        try:
+            db.execute("BEGIN")
+            tables = [t for t, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            found = {}
+            for t in tables:
+                names = [r[1] for r in db.execute(f"PRAGMA table_info({t})") if (t, r[1]) != ("session", "seen")]
+                found[t] = sorted(map(repr, db.execute(f"SELECT {', '.join(names)} FROM {t}")))
+            return found
+        finally:
+            db.close()
+
     def write(self, sql, *args):
         """As time would have brought it about."""
         db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)

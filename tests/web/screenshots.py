@@ -5,9 +5,12 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import time
 
-from browser import BUILD, Browser, Site, app_code, mailed
-from test_wizard import BIRTH, NEW_PASSWORD, Member, qr, secret_of
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from browser import BUILD, Browser, Site, app_code, mailed  # noqa: E402
+from test_wizard import BIRTH, NEW_PASSWORD, Member, qr, secret_of  # noqa: E402
 
 SIZES = {"phone": (360, 800), "desktop": (1280, 900)}
 
@@ -96,6 +99,19 @@ def walk(site, person, shot):
     shot("password")
     b.get(site.url + "/account/confirm")
     shot("confirm")
+    other = Browser(lang=shot.lang)
+    try:
+        other.get(site.url + "/login")
+        other.find("label[for=f-keep]").click()
+        other.fill(login=person.login, password=NEW_PASSWORD)
+        other.fill(code=app_code(secret, time.time() + 30))
+        other.at("/account")
+        b.get(site.url + "/account/sessions")
+        shot("sessions")
+        b.press("button.main")
+        shot("sessions-ended")
+    finally:
+        other.close()
     b.get(site.url + "/logout")
     shot("logout")
     b.press()

@@ -77,24 +77,6 @@ class Door(Instance):
             self.mailer = None
         return super().stop()
 
-    def settled(self):
-        wait_until(lambda: self.rows("SELECT count(*) FROM outbox WHERE state = 1") == [(0,)], 15, "the outbox")
-
-    def snapshot(self):
-        """All that is stored, but for when a session was last seen."""
-        self.settled()
-        db = sqlite3.connect(self.dir / "kosmo.db", timeout=10)
-        try:
-            db.execute("BEGIN")
-            tables = [t for t, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-            found = {}
-            for t in tables:
-                names = [r[1] for r in db.execute(f"PRAGMA table_info({t})") if (t, r[1]) != ("session", "seen")]
-                found[t] = sorted(map(repr, db.execute(f"SELECT {', '.join(names)} FROM {t}")))
-            return found
-        finally:
-            db.close()
-
     def mail(self, to, seconds=15):
         """(code, link token) of the next mail to this login."""
         found = []
@@ -271,12 +253,13 @@ STATES = {
             {"done", "app", "app.qr", "recovery"}),
     "codes shown": (lambda d: member(d).log_in().birth().terms().email().verify().method().own_password().register(),
                     "/recovery", {"app", "app.qr", "app.cancel", "recovery", "recovery.new", "account", "rename", "remove",
-                                  "password", "confirm"}),
+                                  "password", "confirm", "sessions", "session.end", "sessions.end"}),
     "wizard after a factor": (lambda d: staff(d).log_in().factor(), "/first/birth-date", {"birth", "recovery"}),
     "in": (full, "/account", {"app", "app.qr", "app.cancel", "recovery", "recovery.new", "account", "rename", "remove",
-                              "password", "confirm"}),
+                              "password", "confirm", "sessions", "session.end", "sessions.end"}),
     "in, proof too old": (lambda d: full(d).unproven(), "/account",
-                          {"app.cancel", "recovery", "account", "rename", "password", "confirm"}),
+                          {"app.cancel", "recovery", "account", "rename", "password", "confirm", "sessions", "session.end",
+                           "sessions.end"}),
 }
 ANYBODY = {"home", "logout", "logout.ask", "email.state", "link", "link.confirm"}
 # The methods of each action, and a form that would do something where it is due.
@@ -291,7 +274,8 @@ ACTIONS = {
     "app": ("GET POST", {"start": "1"}), "app.qr": ("GET", {}), "app.cancel": ("POST", {}),
     "recovery": ("GET POST", {"saved": "1"}), "recovery.new": ("POST", {}), "account": ("GET", {}),
     "rename": ("GET POST", {"name": "other"}), "remove": ("GET POST", {"confirm": "1"}),
-    "password": ("GET POST", None), "confirm": ("GET POST", None),
+    "password": ("GET POST", None), "confirm": ("GET POST", None), "sessions": ("GET", {}),
+    "session.end": ("POST", {"id": "0" * 32}), "sessions.end": ("POST", {}),
 }
 
 
