@@ -46,6 +46,7 @@ const struct conf_option conf_options[] = {
 	{"pam.language", CONF_CHOICE, AT(pam_language), "en", "ja|en", 0, 0},
 	{"pam.change_needs_code", CONF_CHOICE, AT(pam_change_needs_code), "yes", "yes|no", 0, 0},
 	{"pam.key_services", CONF_STRING, AT(pam_key_services), "sshd", NULL, 0, 0},
+	{"policy.remove_last_strong", CONF_CHOICE, AT(policy_remove_last_strong), "no", "yes|no", 0, 0},
 	{"mailcode.web", CONF_CHOICE, AT(mailcode_web), "allowed", "allowed|last|forbidden", 0, 0},
 	{"mailcode.pam", CONF_CHOICE, AT(mailcode_pam), "last", "allowed|last|forbidden", 0, 0},
 	{"mail.transport", CONF_CHOICE, AT(mail_transport), "smtp", "smtp|maildir", 0, 0},
@@ -56,8 +57,6 @@ const struct conf_option conf_options[] = {
 	{"mail.smtp_user", CONF_STRING, AT(mail_smtp_user), "", NULL, 0, 0},
 	{"mail.smtp_password_file", CONF_PATH, AT(mail_smtp_password_file), "", NULL, 0, 0},
 	{"mail.smtp_ca_file", CONF_PATH, AT(mail_smtp_ca_file), "", NULL, 0, 0},
-	{"mail.code_in_subject", CONF_CHOICE, AT(mail_code_in_subject), "no", "yes|no", 0, 0},
-	{"mail.list_unsubscribe", CONF_UNSUBSCRIBE, AT(mail_list_unsubscribe), "", NULL, 0, 0},
 	{NULL, CONF_STRING, 0, NULL, NULL, 0, 0},
 };
 /* clang-format on */

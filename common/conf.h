@@ -17,7 +17,7 @@ struct conf {
 	char *language;	 /* default for the browser: ja, en */
 	char *state_dir; /* key and database; its owner is who the keeper runs as */
 	char *run_dir;	 /* auth.sock, web.sock, mail.sock */
-	char *site_dir;	 /* terms.LANG.txt, mail/NAME.LANG.txt */
+	char *site_dir;	 /* terms.LANG.txt */
 	char *organisation, *contact;
 	/* web */
 	char *web_listen;	   /* 127.0.0.1:8480, [::1]:8480 or unix:/path */
@@ -37,6 +37,9 @@ struct conf {
 	char *pam_language;	     /* ja, en: the words at the terminal */
 	char *pam_change_needs_code; /* yes, no: is the code asked when a password is changed at the terminal? */
 	char *pam_key_services;	     /* services whose SSH_AUTH_INFO_0 is believed, separated by spaces */
+	/* yes, no: may somebody remove (or replace by less) their last app or passkey while mailed codes or a code
+	 * sheet are left? */
+	char *policy_remove_last_strong;
 	/* one-time codes by mail, where they are registered: allowed, last (only who has nothing better), forbidden */
 	char *mailcode_web, *mailcode_pam;
 	/* mail */
@@ -46,8 +49,6 @@ struct conf {
 	char *mail_smtp;      /* host:port */
 	char *mail_smtp_tls;  /* starttls, tls, none */
 	char *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca_file;
-	char *mail_code_in_subject;  /* yes, no */
-	char *mail_list_unsubscribe; /* a mailto: or https: URI for notices; "": none */
 };
 
 enum conf_type {
@@ -61,8 +62,7 @@ enum conf_type {
 	CONF_HOSTPORT,
 	CONF_LISTEN,
 	CONF_ADDRESSES,
-	CONF_NETWORKS,
-	CONF_UNSUBSCRIBE /* one mailto: or https: URI */
+	CONF_NETWORKS
 };
 
 struct conf_option {

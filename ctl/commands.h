@@ -25,6 +25,8 @@ enum ctl_exit user_unlock(struct ctl *c, const struct args *a);
 enum ctl_exit user_sessions(struct ctl *c, const struct args *a);
 enum ctl_exit user_logout(struct ctl *c, const struct args *a);
 
+enum ctl_exit user_recover(struct ctl *c, const struct args *a);
+
 enum ctl_exit user_reissue(struct ctl *c, const struct args *a);
 
 enum ctl_exit audit_run(struct ctl *c, const struct args *a);

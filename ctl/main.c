@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/daemon.h"
+#include "common/i18n.h"
 #include "ctl/commands.h"
 #include <fcntl.h>
 #include <locale.h>
@@ -33,6 +34,8 @@ static const struct ctl_command main_commands[] = {
      user_change_expire_password},
     {"user reissue", "[LOGIN...]", "make new initial passwords",
      B(ALL_UNFINISHED) | B(FILE) | B(REPLACE_OWN) | B(PASSWORDS), 0, ANY, user_reissue},
+    {"user recover", "LOGIN", "make a one-time code for somebody who lost phone and recovery codes", B(JSON), 1, 1,
+     user_recover},
     {"user unlock", "LOGIN", "forget wrong passwords and codes; app codes disabled by them work again", 0, 1, 1,
      user_unlock},
     {"user sessions", "LOGIN", "list the browsers that one person is logged in with", B(JSON), 1, 1, user_sessions},
@@ -167,6 +170,7 @@ int main(int argc, char **argv)
 	daemon_harden();
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error like a full disk */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	i18n_init(); /* mails that commands write */
 	enum ctl_exit r = argc > 0 ? main_command(&c, &a, argv + 1, (size_t)argc - 1) : CTL_USAGE;
 	ctl_close(&c);
 	if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -230,6 +230,7 @@ static enum err factor_check(struct keeper *k, struct store *st, struct attempt 
 				 .seal = k->seal,
 				 .person = p,
 				 .mail = mailcode_usable(p, au, n, a->mailcode),
+				 .anew = a->door == DOOR_WEB && !a->step_up,
 				 .authenticator = au,
 				 .n = n,
 				 .now = now,
@@ -266,6 +267,8 @@ static enum err all_right(struct keeper *k, struct store *st, struct attempt *a,
 	enum err e = limits_right(st, &a->limit, now);
 	if (!e)
 		e = audit_refused(st, a, now, "factor.throttled");
+	if (!e && f->anew)
+		return audit(st, a, true, now, "recover.code", "");
 	if (!e && f->kind == FACTOR_RECOVERY)
 		e = enable_again(st, a, now);
 	if (!e && !a->step_up)
@@ -292,6 +295,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	enum verdict v = VERDICT_INTERNAL;
 	memset(&p, 0, sizeof p);
 	const char *canonical = !text_code(text, n, &code) && buf_str(&code) ? buf_str(&code) : "";
+	a->right = NULL;
 
 	enum err e = store_begin(st);
 	if (e)
@@ -300,9 +304,9 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	bool counts = !e && a->found && a->password_right;
 	if (!e)
 		e = count(k, st, a, counts,
-			  recovery_looks_like(canonical) ? FACTOR_RECOVERY
-			  : a->asked == FACTOR_MAILCODE	 ? FACTOR_MAILCODE
-							 : FACTOR_TOTP,
+			  recovery_looks_like(canonical) || recovery_admin_looks_like(canonical) ? FACTOR_RECOVERY
+			  : a->asked == FACTOR_MAILCODE						 ? FACTOR_MAILCODE
+												 : FACTOR_TOTP,
 			  now);
 	if (e)
 		goto out;
@@ -318,6 +322,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 		}
 	}
 	if (!checked) {
+		a->right = f;
 		e = all_right(k, st, a, f, now);
 		if (!e && within)
 			e = within(st, &p, arg);

@@ -28,6 +28,7 @@ struct attempt {
 					* recovery code */
 	enum err mailed;	       /* of a mailed code that was not right, as in struct factor_check */
 	int64_t mailed_wait;
+	const struct factor *right;	 /* the factor that was right */
 	struct limit limit;		 /* of the step under way */
 	char checked[PASSWORD_HASH_MAX]; /* the hash that the password matched, */
 	uint8_t digest[DIGEST_LEN];	 /* or, of an initial one, the digest */

@@ -137,10 +137,14 @@ const char *call_next(const struct call *c)
 {
 	if (!c->in)
 		return "/login";
+	if (c->anew)
+		return "/lost/new";
 	if (c->half)
 		return c->facts.confirmed ? "/login/code" : "/login/mail";
-	if (c->session.scratch.len)
+	if (scratch_kind(&c->session) == SCRATCH_CODES)
 		return "/recovery";
+	if (lost_state(c) != SCRATCH_NONE)
+		return lost_state(c) == SCRATCH_ASK ? "/lost" : "/lost/new";
 	if (c->unmet && c->unmet->id == REQ_AUTHENTICATOR)
 		return method_of(c->person.method)->path;
 	return c->unmet ? c->unmet->path : "/account";

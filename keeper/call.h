@@ -8,10 +8,12 @@
 #include "keeper/keeper.h"
 #include "keeper/mail.h"
 #include "keeper/require.h"
+#include "keeper/scratch.h"
 
-#define TOKEN_TEXT   43	 /* 32 random bytes in base64url */
-#define STEP_UP_LIFE 600 /* seconds for which a proven factor opens changes of authenticators */
-#define HALF_LIFE    900 /* seconds to type the code after the password */
+#define TOKEN_TEXT   43	  /* 32 random bytes in base64url */
+#define STEP_UP_LIFE 600  /* seconds for which a proven factor opens changes of authenticators */
+#define HALF_LIFE    900  /* seconds to type the code after the password */
+#define LOST_LIFE    3600 /* seconds after a recovery code for saying that the phone was lost, and registering another */
 
 struct action;
 
@@ -43,6 +45,7 @@ struct call {
 	bool device_known;	     /* learned by this call: must be set as cookie */
 	bool in;		     /* session, person and facts are valid */
 	bool half;		     /* a factor is due before anything else */
+	bool anew;		     /* and it is to be registered anew: a SESSION_ANEW */
 	struct session session;
 	struct person person;
 	struct facts facts;
@@ -51,7 +54,8 @@ struct call {
 	struct buf view;
 	bool decided; /* page or redirect was said */
 	int errors;
-	bool mailed; /* a mail waits: the outbox is told after the commit */
+	const struct attempt *attempt; /* within one: whose factor was right */
+	bool mailed;		       /* a mail waits: the outbox is told after the commit */
 	struct later later;
 };
 
@@ -143,6 +147,11 @@ void flow_login(struct call *c);
 void flow_code(struct call *c);
 void flow_guard(struct call *c);
 void flow_guard_again(struct call *c);
+void flow_lost_help(struct call *c);
+void flow_lost(struct call *c);
+void flow_lost_which(struct call *c);
+void flow_lost_new(struct call *c);
+void flow_lost_stop(struct call *c);
 void flow_logout(struct call *c);
 void flow_logout_ask(struct call *c);
 void flow_birth(struct call *c);
@@ -176,6 +185,23 @@ void flow_sessions_end(struct call *c);
 enum err email_confirmed(struct call *c, struct person *p, const struct code *code);
 /* [tx] Mails the guard's code if the quota allows; a refusal by the quota is no error. */
 enum err guard_send(struct call *c, const struct person *p);
+/* [tx] Fresh recovery codes in place of all there are; the session's scratch shows them. */
+enum err recovery_make(struct call *c, const struct person *p);
+/* The text of an id as id_hex writes it. */
+bool hex_id(const char *s, struct id *ret);
+
+/* What is to be done about a lost phone in this session: SCRATCH_ASK, SCRATCH_LOST, SCRATCH_ANEW, or SCRATCH_NONE. */
+enum scratch_kind lost_state(const struct call *c);
+/* [tx] A recovery code was right: what the next page asks. Before session_start. */
+enum err lost_ask(struct call *c);
+/* [tx] The admin's code was right: a session that may only register anew. */
+enum err lost_begin_anew(struct call *c);
+/* Does the admin's code that this session began with still live? */
+enum err lost_anew_lives(struct call *c, bool *ret);
+/* [tx] `fresh` was confirmed just now, before session_start: where it takes a lost one's place, that one goes, and all
+ * that it may have opened. The new recovery codes, but of a sheet's own, are in the session's scratch then. */
+enum err lost_replaced(struct call *c, const struct person *p, const struct authenticator *fresh);
+
 /* [tx] The TOTP key that waits for its first right code is there. */
 enum err app_prepare(struct call *c, const struct person *p);
 /* A new password from fields new and again: puts errors, true if it may be set. current: the present one in NFKC, NULL

@@ -19,9 +19,12 @@ enum need {
 	NEED_GUARD,   /* password right, no authenticator: the mailed code due */
 	NEED_STEP,    /* in, and the first unmet requirement is the action's */
 	NEED_IN,      /* in, whatever is unmet */
-	NEED_APP,  /* in, and an app may be registered: it is the step due, or nothing is unmet and a factor proven */
-	NEED_ALL,  /* in, nothing unmet */
-	NEED_PROOF /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
+	NEED_APP,   /* in, and an app may be registered: it is the step due, or nothing is unmet and a factor proven; or
+		     * NEED_NEW */
+	NEED_ALL,   /* in, nothing unmet */
+	NEED_PROOF, /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
+	NEED_ASK,   /* in by a recovery code: was the phone lost? */
+	NEED_NEW    /* it was, or the admin's code was typed: another is to be registered */
 };
 
 struct action {
@@ -39,6 +42,11 @@ static const struct action actions[] = {
     {"logout", NULL, flow_logout, NEED_NOTHING, 0, false, "/logout"},
     {"logout.ask", flow_logout_ask, NULL, NEED_NOTHING, 0, false, "/logout"},
     {"code", flow_code, flow_code, NEED_FACTOR, 0, false, "/login/code"},
+    {"lost.help", flow_lost_help, NULL, NEED_FACTOR, 0, false, "/login/lost"},
+    {"lost", flow_lost, flow_lost, NEED_ASK, 0, false, "/lost"},
+    {"lost.which", flow_lost_which, flow_lost_which, NEED_ASK, 0, false, "/lost/which"},
+    {"lost.new", flow_lost_new, flow_lost_new, NEED_NEW, 0, false, "/lost/new"},
+    {"lost.stop", NULL, flow_lost_stop, NEED_NEW, 0, false, "/lost/new"},
     {"guard", flow_guard, flow_guard, NEED_GUARD, 0, false, "/login/mail"},
     {"guard.again", NULL, flow_guard_again, NEED_GUARD, 0, false, "/login/mail"},
     {"birth", flow_birth, flow_birth, NEED_STEP, REQ_BIRTH, false, "/first/birth-date"},
@@ -109,6 +117,7 @@ static const char *notice(const struct call *c)
 	    {"again", N_("The mail is being sent again.")},
 	    {"wait", N_("A mail was sent a moment ago. Please wait a little before you have it sent again.")},
 	    {"confirmed", N_("Your e-mail address is confirmed.")},
+	    {"as-before", N_("Nothing was changed.")},
 	    {"ended", N_("That device is logged out.")},
 	    {"others-ended", N_("All other devices are logged out.")},
 	};
@@ -167,6 +176,7 @@ bool call_allowed(struct call *c)
 {
 	const struct action *a = c->action;
 	bool in = c->in && !c->half, ok = false;
+	bool anew = c->in && (c->anew || (in && lost_state(c) == SCRATCH_LOST));
 	switch (a->need) {
 	case NEED_NOTHING:
 		ok = true;
@@ -176,10 +186,10 @@ bool call_allowed(struct call *c)
 		ok = !in;
 		break;
 	case NEED_FACTOR:
-		ok = c->in && c->half && c->facts.confirmed;
+		ok = c->in && c->half && !c->anew && c->facts.confirmed;
 		break;
 	case NEED_GUARD:
-		ok = c->in && c->half && !c->facts.confirmed;
+		ok = c->in && c->half && !c->anew && !c->facts.confirmed;
 		break;
 	case NEED_STEP:
 		ok = in && c->unmet && c->unmet->id == a->step;
@@ -188,13 +198,19 @@ bool call_allowed(struct call *c)
 		ok = in;
 		break;
 	case NEED_APP:
-		ok = in && (c->unmet ? c->unmet->id == REQ_AUTHENTICATOR : proven(c));
+		ok = anew || (in && (c->unmet ? c->unmet->id == REQ_AUTHENTICATOR : proven(c)));
 		break;
 	case NEED_ALL:
 		ok = in && !c->unmet;
 		break;
 	case NEED_PROOF:
 		ok = in && !c->unmet && proven(c);
+		break;
+	case NEED_ASK:
+		ok = in && lost_state(c) == SCRATCH_ASK;
+		break;
+	case NEED_NEW:
+		ok = anew;
 		break;
 	}
 	if (!ok)

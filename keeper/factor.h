@@ -13,6 +13,7 @@ struct factor_check {
 	const struct seal *seal;
 	const struct person *person;
 	bool mail;				   /* mailed codes are a way of this person's at this door */
+	bool anew;				   /* the admin's one-time code is taken here */
 	const struct authenticator *authenticator; /* the confirmed ones */
 	size_t n;
 	int64_t now;
@@ -25,6 +26,7 @@ struct factor {
 	enum factor_kind kind;
 	const char *name; /* as in audit rows: "totp" */
 	bool asked; /* takes only what was typed where it was asked for: six digits may be an app's or mailed ones */
+	bool anew;  /* leads to registering anew and nowhere else: it is no login, and not used up by it */
 	/* Could this canonical text (text_code) be meant for it? */
 	bool (*takes)(const char *canonical);
 	/* [tx] Checks and consumes: ERR_NONE, ERR_DENIED (wrong), ERR_EXISTS (right, but used before). */

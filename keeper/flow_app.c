@@ -93,15 +93,17 @@ static void app_page(struct call *c, const struct authenticator *a)
 	view_put(c, "key", buf_str(&key));
 	view_put(c, "otpauth", buf_str(&uri));
 	view_put(c, "suggested_name", call_has(c, "name") ? call_field(c, "name") : T(c, N_("My authenticator app")));
-	if (c->unmet)
+	if (c->unmet && !c->anew)
 		view_put(c, "wizard", "1");
-	if (c->facts.confirmed)
+	if (c->anew || lost_state(c) == SCRATCH_LOST)
+		view_put(c, "lost", "1");
+	else if (c->facts.confirmed)
 		view_put(c, "has_other", "1");
 	view_page(c, "app");
 }
 
 /* Fresh recovery codes: stored as digests, shown from the session until the person says that they are saved. */
-static enum err recovery_make(struct call *c, const struct person *p)
+enum err recovery_make(struct call *c, const struct person *p)
 {
 	char shown[RECOVERY_CODES][RECOVERY_TEXT];
 	struct buf canonical[RECOVERY_CODES] = {BUF_INIT};
@@ -118,12 +120,12 @@ static enum err recovery_make(struct call *c, const struct person *p)
 	}
 	if (!e)
 		e = store_recovery_replace(c->st, &p->id, codes, RECOVERY_CODES);
-	if (!e && scratch.failed)
+	if (!e && !buf_str(&scratch))
 		e = ERR_NOMEM;
 	if (!e) {
-		buf_wipe(&c->session.scratch);
-		buf_add(&c->session.scratch, scratch.data, scratch.len);
-		e = c->session.scratch.failed ? ERR_NOMEM : call_audit(c, "recovery.made", "");
+		e = scratch_set(&c->session, SCRATCH_CODES, buf_str(&scratch));
+		if (!e)
+			e = call_audit(c, "recovery.made", "");
 	}
 	for (size_t i = 0; i < RECOVERY_CODES; i++)
 		buf_free(&canonical[i]);
@@ -156,6 +158,8 @@ static enum err app_confirm(struct call *c, struct person *p, void *arg)
 	e = store_authenticator_confirm(c->st, &p->id, &a.id, f->name);
 	if (!e) /* the code that proved it is used up */
 		e = store_totp_consume(c->st, &a.id, step, c->now);
+	if (!e)
+		e = lost_replaced(c, p, &a);
 	if (!e)
 		e = store_recovery_left(c->st, &p->id, &left);
 	if (!e && !left)
@@ -249,7 +253,7 @@ void flow_app(struct call *c)
 	}
 	enum err e = pending(c, &c->person.id, &a);
 	if (e == ERR_NOTFOUND)
-		view_redirect(c, c->unmet ? "/first/done" : "/account");
+		view_redirect(c, c->anew || lost_state(c) ? "/lost/new" : c->unmet ? "/first/done" : "/account");
 	else if (e)
 		view_failure(c, e, "the app's key");
 	else if (c->post)
@@ -305,14 +309,14 @@ static enum err recovery_saved(struct call *c, struct person *p, void *arg)
 {
 	(void)p;
 	(void)arg;
-	buf_wipe(&c->session.scratch);
-	return store_session_save(c->st, &c->session);
+	enum err e = scratch_set(&c->session, SCRATCH_NONE, NULL);
+	return e ? e : store_session_save(c->st, &c->session);
 }
 
 void flow_recovery(struct call *c)
 {
 	char when[MAIL_TIME];
-	if (!c->session.scratch.len) {
+	if (scratch_kind(&c->session) != SCRATCH_CODES) {
 		view_redirect(c, call_next(c));
 		return;
 	}
@@ -324,8 +328,8 @@ void flow_recovery(struct call *c)
 			view_redirect(c, "/");
 		return;
 	}
-	const char *s = buf_str(&c->session.scratch);
-	for (size_t i = 0; s && *s; i++) {
+	const char *s = scratch_text(&c->session);
+	for (size_t i = 0; *s; i++) {
 		char code[RECOVERY_TEXT];
 		size_t n = strcspn(s, "\n");
 		snprintf(code, sizeof code, "%.*s", (int)n, s);
@@ -357,7 +361,7 @@ void flow_recovery_new(struct call *c)
 
 /* ---- names and removal ---- */
 
-static bool hex_id(const char *s, struct id *ret)
+bool hex_id(const char *s, struct id *ret)
 {
 	struct id id;
 	if (strlen(s) != 2 * ID_LEN || strspn(s, "0123456789abcdef") != 2 * ID_LEN)

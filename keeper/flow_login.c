@@ -130,6 +130,10 @@ static enum err code_right(struct store *st, const struct person *p, void *arg)
 {
 	struct call *c = arg;
 	enum err e = proof_counts(c, p);
+	if (!e && c->attempt->right->anew)
+		return lost_begin_anew(c);
+	if (!e && c->attempt->right->kind == FACTOR_RECOVERY)
+		e = lost_ask(c);
 	if (!e)
 		e = session_start(c, &p->id, SESSION_FULL, true);
 	return e ? e : store_person_seen(st, &p->id, c->now);
@@ -211,14 +215,16 @@ static bool factor_right(struct call *c, attempt_within within)
 	a.password_right = true;
 	a.step_up = !c->half;
 	a.mailcode = mailcode_policy_of(c->k->conf->mailcode_web);
+	c->attempt = &a;
 	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
+	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
 		verdict_error(c, v, &a.limit);
 	attempt_clear(&a);
 	if (v != VERDICT_ALLOW)
 		return false;
-	if (how->kind == FACTOR_RECOVERY)
+	if (how->kind == FACTOR_RECOVERY && !how->anew)
 		/* the login stands also where no mail can be queued */
 		(void)mail_recovery_used(c->k, c->st, &c->person.id, c->lang, c->now);
 	return true;
@@ -238,7 +244,7 @@ static void code_look(struct call *c)
 void flow_code(struct call *c)
 {
 	if (c->post && factor_right(c, code_right)) {
-		c->device_known = true;
+		c->device_known = c->session.level == SESSION_FULL;
 		view_redirect(c, "/");
 		return;
 	}

@@ -4,7 +4,8 @@
 #include "keeper/recovery.h"
 #include <string.h>
 
-#define RECOVERY_SYMBOLS 13
+#define RECOVERY_SYMBOLS       13
+#define RECOVERY_ADMIN_SYMBOLS 16
 
 enum err recovery_code(char ret[static RECOVERY_TEXT])
 {
@@ -14,4 +15,14 @@ enum err recovery_code(char ret[static RECOVERY_TEXT])
 bool recovery_looks_like(const char *canonical)
 {
 	return strlen(canonical) == RECOVERY_SYMBOLS && alphabet_only(canonical);
+}
+
+enum err recovery_admin_code(char ret[static RECOVERY_ADMIN_TEXT])
+{
+	return alphabet_fill("xxxx-xxxx-xxxx-xxxx", ret);
+}
+
+bool recovery_admin_looks_like(const char *canonical)
+{
+	return strlen(canonical) == RECOVERY_ADMIN_SYMBOLS && alphabet_only(canonical);
 }

@@ -52,7 +52,7 @@ bool session_token_form(const char *s)
  */
 static bool half(const struct call *c)
 {
-	return c->session.level == SESSION_HALF || (c->facts.confirmed && !c->session.stepped_up);
+	return c->session.level == SESSION_HALF || c->anew || (c->facts.confirmed && !c->session.stepped_up);
 }
 
 /* The session of the call's token as it is now; c->in tells whether it leads to somebody. */
@@ -61,7 +61,7 @@ static enum err read_session(struct call *c)
 	uint8_t d[DIGEST_LEN];
 	session_clear(&c->session);
 	person_wipe(&c->person);
-	c->in = c->half = false;
+	c->in = c->half = c->anew = false;
 	c->unmet = NULL;
 	enum err e = session_digest(c, c->token, d);
 	if (!e)
@@ -75,8 +75,11 @@ static enum err read_session(struct call *c)
 		if (e)
 			return e;
 		c->unmet = require_first(&c->facts, DOOR_WEB);
+		c->anew = c->session.level == SESSION_ANEW;
 		c->half = half(c);
 		c->in = true;
+		if (c->anew)
+			e = lost_anew_lives(c, &c->in);
 	}
 	return e == ERR_NOTFOUND ? ERR_NONE : e;
 }

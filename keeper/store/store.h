@@ -187,7 +187,12 @@ enum err store_code_miss(struct store *st, const struct id *id);
 enum err store_code_void(struct store *st, const struct id *person);
 
 /* ---- sessions (store/session.c) ---- */
-enum session_level { SESSION_HALF = 1 /* password right, factor due */, SESSION_WIZARD = 2, SESSION_FULL = 3 };
+enum session_level {
+	SESSION_HALF = 1, /* password right, factor due */
+	SESSION_WIZARD = 2,
+	SESSION_FULL = 3,
+	SESSION_ANEW = 4 /* password and the admin's one-time code: may only register anew */
+};
 struct session {
 	uint8_t digest[DIGEST_LEN]; /* seal_mac(SEAL_SESSION, token) */
 	struct id person;
@@ -196,7 +201,7 @@ struct session {
 	int64_t stepped_up;		/* when a factor was last proven in it; 0 never */
 	bool kept;			/* "keep me logged in": no idle time ends it once it is FULL */
 	char agent[256], address[64];	/* sealed */
-	struct buf scratch;		/* sealed; what must survive a reload: recovery codes not yet acknowledged */
+	struct buf scratch;		/* sealed; what must survive a reload (keeper/scratch.h) */
 };
 void session_clear(struct session *s);
 void sessions_clear(struct session *s, size_t n);
