@@ -57,6 +57,8 @@ const struct conf_option conf_options[] = {
 	{"mail.smtp_user", CONF_STRING, AT(mail_smtp_user), "", NULL, 0, 0},
 	{"mail.smtp_password_file", CONF_PATH, AT(mail_smtp_password_file), "", NULL, 0, 0},
 	{"mail.smtp_ca_file", CONF_PATH, AT(mail_smtp_ca_file), "", NULL, 0, 0},
+	{"mail.code_in_subject", CONF_CHOICE, AT(mail_code_in_subject), "no", "yes|no", 0, 0},
+	{"mail.list_unsubscribe", CONF_UNSUBSCRIBE, AT(mail_list_unsubscribe), "", NULL, 0, 0},
 	{NULL, CONF_STRING, 0, NULL, NULL, 0, 0},
 };
 /* clang-format on */

@@ -17,7 +17,7 @@ struct conf {
 	char *language;	 /* default for the browser: ja, en */
 	char *state_dir; /* key and database; its owner is who the keeper runs as */
 	char *run_dir;	 /* auth.sock, web.sock, mail.sock */
-	char *site_dir;	 /* terms.LANG.txt */
+	char *site_dir;	 /* terms.LANG.txt, mail/NAME.LANG.txt */
 	char *organisation, *contact;
 	/* web */
 	char *web_listen;	   /* 127.0.0.1:8480, [::1]:8480 or unix:/path */
@@ -49,6 +49,8 @@ struct conf {
 	char *mail_smtp;      /* host:port */
 	char *mail_smtp_tls;  /* starttls, tls, none */
 	char *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca_file;
+	char *mail_code_in_subject;  /* yes, no */
+	char *mail_list_unsubscribe; /* a mailto: or https: URI for notices; "": none */
 };
 
 enum conf_type {
@@ -62,7 +64,8 @@ enum conf_type {
 	CONF_HOSTPORT,
 	CONF_LISTEN,
 	CONF_ADDRESSES,
-	CONF_NETWORKS
+	CONF_NETWORKS,
+	CONF_UNSUBSCRIBE /* one mailto: or https: URI */
 };
 
 struct conf_option {

@@ -357,11 +357,37 @@ static enum err set_string(struct conf *c, const struct conf_option *o, const ch
 	return store(c, o, text, strlen(text));
 }
 
+/* What may stand between < and > in List-Unsubscribe (RFC 2369 2): a URI of printable ASCII. */
+static bool uri_safe(const char *s)
+{
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~' || strchr("<>,\"\\^`{|}", *s))
+			return false;
+	return true;
+}
+
+static enum err set_unsubscribe(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	AUTO_BUF address = BUF_INIT;
+	bool good = uri_safe(text) && strlen(text) <= 500;
+
+	if (good && strncmp(text, "mailto:", 7) == 0)
+		good = text_email(text + 7, strcspn(text + 7, "?"), &address) == ERR_NONE;
+	else
+		good = good && strncmp(text, "https://", 8) == 0 && strcspn(text + 8, "/?#") > 0;
+	if (!good)
+		return err_set(why, ERR_INVALID,
+			       "\"%s\" is not an address to unsubscribe at; write mailto:info@example.org or "
+			       "https://example.org/mails, other characters as %%XX",
+			       text);
+	return store(c, o, text, strlen(text));
+}
+
 static enum err (*const setters[])(struct conf *, const struct conf_option *, const char *, struct errmsg *) = {
     [CONF_STRING] = set_string,	      [CONF_NUMBER] = set_number,     [CONF_SECONDS] = set_seconds,
     [CONF_PATH] = set_path,	      [CONF_URL] = set_url,	      [CONF_CHOICE] = set_choice,
     [CONF_EMAIL] = set_email,	      [CONF_HOSTPORT] = set_hostport, [CONF_LISTEN] = set_listen,
-    [CONF_ADDRESSES] = set_addresses, [CONF_NETWORKS] = set_networks,
+    [CONF_ADDRESSES] = set_addresses, [CONF_NETWORKS] = set_networks, [CONF_UNSUBSCRIBE] = set_unsubscribe,
 };
 
 static bool empty_allowed(const struct conf_option *o)

@@ -34,7 +34,7 @@ static const struct sandbox_path {
 	size_t option;
 } sandbox_paths[] = {
     {KEEPER, SANDBOX_WRITE, NULL, offsetof(struct conf, state_dir)},
-    {ENROLLD, SANDBOX_READ, NULL, offsetof(struct conf, site_dir)},
+    {KEEPER | ENROLLD, SANDBOX_READ, NULL, offsetof(struct conf, site_dir)},
     {MAILDIR, SANDBOX_WRITE, NULL, offsetof(struct conf, mail_maildir)},
     {RELAY, SANDBOX_READ, NULL, offsetof(struct conf, mail_smtp_ca_file)},
     {KEEPER | MAILER, SANDBOX_UNLINK, NULL, offsetof(struct conf, run_dir)},

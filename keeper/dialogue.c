@@ -32,17 +32,29 @@ static void tell(struct request *r, const char *text, struct buf *frames)
 	add(frames, &b);
 }
 
-void dialogue_ask(const struct keeper *k, struct request *r, const char *told, const char *msgid)
+static void ask(struct request *r, const char *told, const char *text)
 {
 	AUTO_BUF frames = BUF_INIT, b = BUF_INIT;
 	tell(r, told, &frames);
 	wire_begin(&b, r->msg.id, "ask");
-	wire_puts(&b, "text", i18n(k->conf->pam_language, msgid));
+	wire_puts(&b, "text", text);
 	wire_puts(&b, "echo", "0");
 	add(&frames, &b);
 	if (frames.failed)
 		buf_wipe(&frames);
 	server_reply(r, &frames, frames.failed); /* what cannot be asked is refused: the closed connection says so */
+}
+
+void dialogue_ask(const struct keeper *k, struct request *r, const char *told, const char *msgid)
+{
+	ask(r, told, i18n(k->conf->pam_language, msgid));
+}
+
+void dialogue_ask_below(const struct keeper *k, struct request *r, const char *above, const char *msgid)
+{
+	AUTO_BUF text = BUF_INIT;
+	buf_addf(&text, "%s\n%s", i18n(k->conf->pam_language, above), i18n(k->conf->pam_language, msgid));
+	ask(r, NULL, text.failed ? i18n(k->conf->pam_language, msgid) : buf_str(&text));
 }
 
 void dialogue_end(struct request *r, const char *told, enum verdict v, const struct ticket *t)

@@ -45,6 +45,8 @@ struct dialogue {
 /* Each answers the request. told: a sentence shown before the question or the end, already translated; NULL: none.
  * What is asked is translated here. */
 void dialogue_ask(const struct keeper *k, struct request *r, const char *told, const char *msgid);
+/* The sentence above is part of the question: sudo shows no other (PAM_SILENT). */
+void dialogue_ask_below(const struct keeper *k, struct request *r, const char *above, const char *msgid);
 void dialogue_end(struct request *r, const char *told, enum verdict v, const struct ticket *t /* or NULL */);
 /* May this peer's refusal be a line of the log? What strangers say is rationed, for all of them together: the journal
  * drops what a program says too often, also what others did. */

@@ -74,22 +74,24 @@ static void send_later(struct keeper *k, struct store *st, struct attempt *a, bo
 	attempt_clear(a);
 }
 
+/* above: a sentence, NULL: none. */
 static void ask_mailed(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
-		       const char *told, const char *msgid)
+		       const char *above, const char *msgid)
 {
 	d->waiting = WAITING_MAILED;
 	d->attempt.asked = FACTOR_MAILCODE;
 	struct attempt a = d->attempt;
 	bool trusted = d->trusted;
-	dialogue_ask(k, r, told, msgid);
+	if (above)
+		dialogue_ask_below(k, r, above, msgid);
+	else
+		dialogue_ask(k, r, NULL, msgid);
 	send_later(k, st, &a, trusted, now);
 }
 
 void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
 {
-	ask_mailed(k, st, r, d, now,
-		   i18n(k->conf->pam_language, N_("If what you typed was right, a code has been mailed to you.")),
-		   N_("Code: "));
+	ask_mailed(k, st, r, d, now, N_("If what you typed was right, a code has been mailed to you."), N_("Code: "));
 }
 
 /* Whoever this cannot be said of is asked as everybody is. */

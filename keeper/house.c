@@ -3,12 +3,14 @@
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "keeper/house.h"
+#include "keeper/mail_template.h"
 #include <syslog.h>
 
-#define SWEEP_EVERY 600 /* seconds */
-#define SWEEP_ROWS  500
-#define PRUNE_MOST  20 /* transactions a sweep: a clock that is wrong for an hour must not cost the whole log */
-#define NOTE_EVERY  60
+#define SWEEP_EVERY  600 /* seconds */
+#define SWEEP_ROWS   500
+#define PRUNE_MOST   20 /* transactions a sweep: a clock that is wrong for an hour must not cost the whole log */
+#define NOTE_EVERY   60
+#define MAILS_SETTLE 2 /* for somebody who writes just now */
 
 static void sweep(const struct keeper *k, struct store *st, bool (*stop)(void *), void *arg)
 {
@@ -43,6 +45,18 @@ void house_note(struct house *h, struct store *st)
 	h->seq = head.seq;
 }
 
+static void complain(void *arg, const char *sentence)
+{
+	(void)arg;
+	daemon_log(LOG_AUTHPRIV | LOG_WARNING, "%s; the house's own text is used", sentence);
+}
+
+void house_mails(const struct keeper *k, int64_t settle)
+{
+	if (k->mails)
+		mail_site_look(k->mails, clock_now(), settle, complain, NULL);
+}
+
 void house_keep(struct house *h, const struct keeper *k, struct store *st, bool (*stop)(void *), void *arg)
 {
 	int64_t now = clock_mono_ms() / 1000;
@@ -54,5 +68,6 @@ void house_keep(struct house *h, const struct keeper *k, struct store *st, bool 
 		h->swept = now;
 		sweep(k, st, stop, arg);
 	}
+	house_mails(k, MAILS_SETTLE);
 	store_tidy(st); /* so that no login has to write the log back */
 }

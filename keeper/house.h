@@ -1,5 +1,5 @@
 /* What a keeper does between logins: sweeps what is past its time, prunes the audit log, notes the log's head outside
- * of the store. For a thread that serves nobody. */
+ * of the store, looks for another text of a mail. For a thread that serves nobody. */
 #ifndef KOSMO_HOUSE_H
 #define KOSMO_HOUSE_H
 
@@ -15,5 +15,9 @@ void house_keep(struct house *h, const struct keeper *k, struct store *st, bool 
 /* The head of the audit log, if it is another one than the last noted: one line to the journal, which somebody who
  * changes the store cannot change too. */
 void house_note(struct house *h, struct store *st);
+
+/* Takes the site's own mail texts, if they changed; a file younger than settle seconds is left for the next time. Logs
+ * what is at fault in them. */
+void house_mails(const struct keeper *k, int64_t settle);
 
 #endif

@@ -13,9 +13,12 @@ struct hash_gate {
 	sem_t places;
 };
 
+struct mail_site;
+
 struct keeper {
 	const struct conf *conf;
 	struct seal *seal;
+	struct mail_site *mails; /* the site's own texts; NULL: the house's alone */
 	char db_path[4096];
 	struct hash_gate web_gate, auth_gate;
 	struct health health;

@@ -1,7 +1,7 @@
 #include "config.h"
 
-#include "common/i18n.h"
-#include "keeper/mail.h"
+#include "keeper/mail_message.h"
+#include "keeper/mail_template.h"
 #include "keeper/mail_text.h"
 #include <stdio.h>
 #include <string.h>
@@ -9,27 +9,44 @@
 
 #define NOTICE_LIFE 86400 /* seconds after which news is no news */
 
+/* News that nobody asked for: only these can be unsubscribed from. */
+static bool is_notice(const struct mail_text_row *t)
+{
+	return !t->urgent && !strstr(t->needs, "code") && !strstr(t->needs, "link") && !strstr(t->may, "code") &&
+	       !strstr(t->may, "link");
+}
+
+enum err mail_make(struct mail_site *site, const struct conf *conf, enum mail_text text, const char *lang,
+		   const struct fill *values, const char *to, const struct id *id, int64_t now, struct buf *ret)
+{
+	AUTO_BUF subject = BUF_INIT;
+	AUTO_BUF body = BUF_INIT;
+	enum err e = mail_site_fill(site, conf, text, lang, values, &subject, &body);
+	const struct mail_parts parts = {.id = id,
+					 .to = to,
+					 .lang = lang,
+					 .subject = buf_str(&subject),
+					 .body = buf_str(&body),
+					 .notice = is_notice(&mail_texts[text]),
+					 .now = now};
+	if (!e && (!parts.subject || !parts.body))
+		e = ERR_INVALID;
+	return e ? e : mail_compose(conf, &parts, ret);
+}
+
 enum err mail_queue(struct keeper *k, struct store *st, const struct id *person, const char *to, const char *lang,
 		    enum mail_text text, const struct fill *values, int64_t now, int64_t life, struct id *ret_id)
 {
-	AUTO_BUF body = BUF_INIT;
 	struct mail m = {.person = *person,
 			 .state = MAIL_WAITING,
 			 .urgent = mail_texts[text].urgent,
 			 .created = now,
 			 .next_try = now,
 			 .expires = now + life};
-	fill(&body, i18n(lang, mail_texts[text].body), values);
-	if (k->conf->contact[0])
-		buf_addf(&body, "\n-- \n%s\n%s\n", k->conf->organisation, k->conf->contact);
-	else if (k->conf->organisation[0])
-		buf_addf(&body, "\n-- \n%s\n", k->conf->organisation);
 	snprintf(m.recipient, sizeof m.recipient, "%s", to);
 	enum err e = id_new(&m.id);
 	if (!e)
-		e = buf_str(&body) ? mail_compose(k->conf, to, i18n(lang, mail_texts[text].subject), buf_str(&body),
-						  &m.id, now, &m.message)
-				   : ERR_NOMEM;
+		e = mail_make(k->mails, k->conf, text, lang, values, to, &m.id, now, &m.message);
 	if (!e)
 		e = store_mail_put(st, &m);
 	if (!e && ret_id)

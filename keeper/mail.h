@@ -40,8 +40,9 @@ void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME]);
  * reason: struct mail's, the relay's or our own words: "[550 ]5.1.1 ..." (RFC 5321, RFC 3463). */
 void mail_reason_words(const char *lang, const char *reason, struct buf *b);
 
-/* The message alone (for tests): headers and body, CRLF. subject and body are UTF-8. */
-enum err mail_compose(const struct conf *conf, const char *to, const char *subject, const char *body,
-		      const struct id *id, int64_t now, struct buf *ret);
+/* The bytes of a mail alone, as mail_queue puts them into its row id. site: the texts of a site's own, may be NULL. */
+struct mail_site;
+enum err mail_make(struct mail_site *site, const struct conf *conf, enum mail_text text, const char *lang,
+		   const struct fill *values, const char *to, const struct id *id, int64_t now, struct buf *ret);
 
 #endif

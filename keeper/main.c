@@ -5,6 +5,8 @@
 #include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/sandbox.h"
+#include "keeper/house.h"
+#include "keeper/mail_template.h"
 #include "keeper/outbox.h"
 #include "keeper/server.h"
 #include <getopt.h>
@@ -80,6 +82,10 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 		e = sandbox_enter(SANDBOX_KEEPER, conf, &lacks, m);
 	if (!e && lacks.text[0])
 		daemon_log(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
+	if (!e && mail_site_open(conf, &k.mails))
+		e = err_set(m, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+	if (!e)
+		house_mails(&k, 0);
 	if (!e && outbox_start(&k, &outbox))
 		e = err_set(m, ERR_INTERNAL, "cannot start the outbox");
 	if (!e) {
@@ -98,6 +104,7 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 	}
 	if (stop >= 0)
 		close(stop);
+	mail_site_close(k.mails);
 	keeper_close(&k);
 	return e;
 }

@@ -1,10 +1,13 @@
 """An instance with a real keeper and imported people, and the real programs in front of it: sshd, su, sudo."""
 import base64
 import csv
+import email
+import email.policy
 import hashlib
 import hmac
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -20,6 +23,7 @@ from conftest import BUILD, MODULE
 
 KOSMOCTL = BUILD / "ctl/kosmoctl"
 KEEPER = BUILD / "keeper/kosmo-keeper"
+MAILER = BUILD / "enroll/kosmo-mailer"
 WRAPPERS = "libpam_wrapper.so libnss_wrapper.so"
 
 # The keeper's wall clock: $CLOCK_FILE holds seconds to add, and a time to stand still at (0: it runs).
@@ -169,13 +173,21 @@ class Syslog:
         self.socket.close()
 
 
+def mailed(message):
+    """(code, link) of a mail; link is None where it has none."""
+    body = message.get_content()
+    code = re.search(r"^\s+(\d{6})\s*$", body, re.M)
+    link = re.search(r"https?://\S+/mail/\S+", body)
+    return code and code.group(1), link and link.group(0)
+
+
 class Instance:
     log = None  # a Syslog
 
     def __init__(self, folder, people):
         self.dir = pathlib.Path(folder) / "k"
         self.people = {p.login: p for p in people}
-        self.process, self.so = None, MODULE
+        self.process, self.so, self.seen = None, MODULE, set()
         self.conf, self.socket = self.dir / "kosmo.conf", self.dir / "run/auth.sock"
         pathlib.Path(folder).mkdir(exist_ok=True)
         subprocess.run([KOSMOCTL, "init", "--dir", self.dir, "--url", f"http://localhost:{free_port()}"], check=True,
@@ -239,6 +251,32 @@ class Instance:
         wait_until(lambda: accepts(socket.AF_UNIX, str(self.socket)) or not self.process.alive(), 20, "the keeper")
         assert self.process.alive(), self.process.log.read_text()
 
+    def mailer(self):
+        """A kosmo-mailer beside it, which puts mails into the Maildir: a Process to be ended."""
+        socket_path = self.dir / "run/mail.sock"
+        socket_path.unlink(missing_ok=True)
+        p = Process([MAILER, "-c", self.conf], self.dir / "mailer.log")
+        wait_until(lambda: socket_path.exists() or not p.alive(), 10, "the mailer")
+        assert p.alive(), p.log.read_text()
+        return p
+
+    def mail(self, to, seconds=15):
+        """The next mail to this address (or this login's) that arrives in the Maildir, parsed; each is given once."""
+        new = self.dir / "mail/new"
+        address = to if "@" in to else f"{to}@example.jp"
+
+        def next_one():
+            for p in sorted((p for p in new.iterdir() if p.name not in self.seen), key=lambda p: p.stat().st_mtime_ns):
+                m = email.message_from_bytes(p.read_bytes(), policy=email.policy.default)
+                if m["To"].addresses[0].addr_spec == address:
+                    self.seen.add(p.name)
+                    return m
+            return None
+
+        found = []
+        wait_until(lambda: found.append(next_one()) or found[-1], seconds, f"a mail to {address}")
+        return found[-1]
+
     def start_by_socket(self):
         """As systemd would: somebody else listens, the first connection starts the keeper."""
         self.socket.unlink(missing_ok=True)
@@ -262,7 +300,7 @@ class Instance:
 
 
 class Conversation:
-    """What a person sees at a terminal, and what they typed; after: a line typed once all questions are answered."""
+    """What a person sees at a terminal, and what they typed (or what a function returns once it is asked for); after: a line typed once all questions are answered."""
 
     def __init__(self, child, replies, timeout=30, after=None):
         self.asked, self.said, started = [], "", time.monotonic()
@@ -277,7 +315,8 @@ class Conversation:
                 child.close(force=True)
                 raise AssertionError(f"asked once too often: {self.asked}")
             child.waitnoecho(2)
-            child.sendline(replies.pop(0))
+            reply = replies.pop(0)
+            child.sendline(reply() if callable(reply) else reply)
             if after is not None and not replies:
                 child.sendline(after)
         self.text = child.before

@@ -104,44 +104,45 @@ static void seconds_shown(void **state)
 
 static void every_key(void **state)
 {
-	char text[] = "\xef\xbb\xbf# comment\r\n"
-		      "; comment\r\n"
-		      "  # comment behind white space\r\n"
-		      "\r\n"
-		      "   \r\n"
-		      "url=HTTPS://Kosmo.Example.ORG:8443/\r\n"
-		      "language=en\n"
-		      "state_dir = /s t/\n"
-		      "run_dir = /r//\n"
-		      "site_dir=/\n"
-		      "organisation = 健康保険組合 #1; x=y [z]\n"
-		      "contact\t=\t03-0000-0000  \n"
-		      "initial_password_days = 30\n"
-		      "terms.version = 0\n"
-		      "[web]\n"
-		      "listen = [::1]:9000\n"
-		      "trusted_proxies =  10.0.0.1   2001:DB8:0::1 \n"
-		      "[session]  \n"
-		      "idle = 600\n"
-		      "max = 1d\n"
-		      "[password]\n"
-		      "min = 10\n"
-		      "[keeper]\n"
-		      "hash_slots = 64\n"
-		      "[limits]\n"
-		      "exempt = 10.0.0.0/8  2001:DB8::/32 192.0.2.1 ::/0\n"
-		      "[pam]\n"
-		      "language = ja\n"
-		      "key_services =\n"
-		      "[mail]\n"
-		      "transport = maildir\n"
-		      "from = Info@EXAMPLE.org\n"
-		      "maildir = /m\n"
-		      "smtp = [::1]:587\n"
-		      "smtp_tls = tls\n"
-		      "smtp_user = a = b\n"
-		      "smtp_password_file = /p#w\n"
-		      "smtp_ca_file = /ca";
+	char text[] =
+	    "\xef\xbb\xbf# comment\r\n"
+	    "; comment\r\n"
+	    "  # comment behind white space\r\n"
+	    "\r\n"
+	    "   \r\n"
+	    "url=HTTPS://Kosmo.Example.ORG:8443/\r\n"
+	    "language=en\n"
+	    "state_dir = /s t/\n"
+	    "run_dir = /r//\n"
+	    "site_dir=/\n"
+	    "organisation = 健康保険組合 #1; x=y [z]\n"
+	    "contact\t=\t03-0000-0000  \n"
+	    "initial_password_days = 30\n"
+	    "terms.version = 0\n"
+	    "[web]\n"
+	    "listen = [::1]:9000\n"
+	    "trusted_proxies =  10.0.0.1   2001:DB8:0::1 \n"
+	    "[session]  \n"
+	    "idle = 600\n"
+	    "max = 1d\n"
+	    "[password]\n"
+	    "min = 10\n"
+	    "[keeper]\n"
+	    "hash_slots = 64\n"
+	    "[limits]\n"
+	    "exempt = 10.0.0.0/8  2001:DB8::/32 192.0.2.1 ::/0\n"
+	    "[pam]\n"
+	    "language = ja\n"
+	    "key_services =\n"
+	    "[mail]\n"
+	    "transport = maildir\n"
+	    "from = Info@EXAMPLE.org\n"
+	    "maildir = /m\n"
+	    "smtp = [::1]:587\n"
+	    "smtp_tls = tls\n"
+	    "smtp_user = a = b\n"
+	    "smtp_password_file = /p#w\n"
+	    "smtp_ca_file = /ca\ncode_in_subject = yes\nlist_unsubscribe = mailto:stop@example.jp?subject=stop%20it";
 	struct conf *c;
 
 	refused(*state, text, 11, "comment");
@@ -173,6 +174,8 @@ static void every_key(void **state)
 	shown(c, "mail.smtp_user", "a = b");
 	shown(c, "mail.smtp_password_file", "/p#w");
 	shown(c, "mail.smtp_ca_file", "/ca");
+	shown(c, "mail.code_in_subject", "yes");
+	shown(c, "mail.list_unsubscribe", "mailto:stop@example.jp?subject=stop%20it");
 	conf_free(c);
 }
 
@@ -349,6 +352,16 @@ static void values_refused(void **state)
 	    {"limits.exempt = 10.0.0.0/33", "10.0.0.0/33"},
 	    {"limits.exempt = 10.0.0.0/", "10.0.0.0/"},
 	    {"limits.exempt = office", "office"},
+	    {"mail.code_in_subject = maybe", "yes|no"},
+	    {"mail.list_unsubscribe = stop@example.jp", "mailto:"},
+	    {"mail.list_unsubscribe = mailto:", "mailto:"},
+	    {"mail.list_unsubscribe = mailto:a@b@c", "mailto:"},
+	    {"mail.list_unsubscribe = http://example.jp/", "mailto:"},
+	    {"mail.list_unsubscribe = https:///x", "mailto:"},
+	    {"mail.list_unsubscribe = https://example.jp/>,<mailto:x@example.jp", "mailto:"},
+	    {"mail.list_unsubscribe = https://example.jp/a b", "mailto:"},
+	    {"mail.list_unsubscribe = https://example.jp/\xe5\x81\xa5", "mailto:"},
+	    {"mail.list_unsubscribe = javascript:alert(1)", "mailto:"},
 	};
 	char text[400];
 

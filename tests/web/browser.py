@@ -1,6 +1,4 @@
 """A whole site (keeper, mailer, enrolld) and a real Chromium in front of it."""
-import email
-import email.policy
 import pathlib
 import re
 import shutil
@@ -14,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "pam"))
 
 from conftest import BUILD  # noqa: E402
-from harness import Instance, Process, accepts, wait_until  # noqa: E402
+from harness import Instance, Process, accepts, mailed, wait_until  # noqa: E402, F401
 from selenium import webdriver  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -34,38 +32,12 @@ class Site(Instance):
             drop = self.dir / "kosmo.conf.d"
             drop.mkdir(exist_ok=True)
             (drop / "50-test.conf").write_text(conf)
-        self.seen = set()
 
     def start(self, env=None):
         self.process = Process([*(self.log.prefix if self.log else []), ENROLLD, "-c", self.conf], self.dir / "enrolld.log", env)
         wait_until(lambda: accepts(socket.AF_INET, ("127.0.0.1", self.port)) or not self.process.alive(), 20, "enrolld")
         wait_until(lambda: accepts(socket.AF_UNIX, str(self.dir / "run/web.sock")) or not self.process.alive(), 20, "keeper")
         assert self.process.alive(), self.process.log.read_text()
-
-    def mail(self, to, seconds=15):
-        """The next mail to this address (or this login's) that arrives in the Maildir, parsed; each is given once."""
-        new = self.dir / "mail/new"
-        address = to if "@" in to else f"{to}@example.jp"
-
-        def next_one():
-            for p in sorted((p for p in new.iterdir() if p.name not in self.seen), key=lambda p: p.stat().st_mtime_ns):
-                m = email.message_from_bytes(p.read_bytes(), policy=email.policy.default)
-                if m["To"].addresses[0].addr_spec == address:
-                    self.seen.add(p.name)
-                    return m
-            return None
-
-        found = []
-        wait_until(lambda: found.append(next_one()) or found[-1], seconds, f"a mail to {address}")
-        return found[-1]
-
-
-def mailed(message):
-    """(code, link) of a mail; link is None where it has none."""
-    body = message.get_content()
-    code = re.search(r"^\s+(\d{6})\s*$", body, re.M)
-    link = re.search(r"https?://\S+/mail/\S+", body)
-    return code and code.group(1), link and link.group(0)
 
 
 class Browser:
