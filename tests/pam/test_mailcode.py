@@ -334,19 +334,15 @@ def test_no_reply(run, reply):
 
 # ---- the real programs ----
 
-programs = [pytest.mark.skipif(os.getuid() != 0, reason="sshd, su and sudo for other people need root"),
-            pytest.mark.skipif(SANITIZED, reason="the system's programs cannot load a sanitized module")]
-
-
-def real(*marks):
-    return lambda f: [f := m(f) for m in (*programs, *marks)][-1]
+programs = pytest.mark.skipif(os.getuid() != 0 or SANITIZED, reason="needs root, and a module that the system's programs can load")
+namespace = pytest.mark.skipif(not Namespace.possible(), reason="no mount namespaces here")
 
 
 def lines(instance):
     return f"auth required {instance.module()}\naccount required {instance.module()}"
 
 
-@real()
+@programs
 def test_ssh(instance):
     d = Sshd(instance.dir, STAFF, lines(instance))
     try:
@@ -360,7 +356,8 @@ def test_ssh(instance):
         d.end()
 
 
-@real(pytest.mark.skipif(not Namespace.possible(), reason="no mount namespaces here"))
+@programs
+@namespace
 def test_su_and_sudo(instance):
     host = Namespace(instance.dir / "host", STAFF, {"su": lines(instance), "sudo": lines(instance)}, "unused")
     me, other_one = fresh(), fresh()
