@@ -24,7 +24,7 @@ struct world {
 	char hash[PASSWORD_HASH_MAX];
 };
 
-static char language[] = "en", nothing[] = "", sender[] = "no-reply@example.jp";
+static char language[] = "en", no[] = "no", nothing[] = "", sender[] = "no-reply@example.jp";
 
 static void in_transaction(struct world *w, enum err e)
 {
@@ -44,7 +44,8 @@ static int world_new(void **state)
 	w->conf.terms_version = 1;
 	w->conf.hash_slots = 2;
 	w->conf.language = language;
-	w->conf.organisation = w->conf.contact = nothing;
+	w->conf.organisation = w->conf.contact = w->conf.mail_list_unsubscribe = nothing;
+	w->conf.mail_code_in_subject = no;
 	w->conf.mail_from = sender;
 	assert_int_equal(seal_key_create(unit_path(w->folder, "key"), NULL), ERR_NONE);
 	assert_int_equal(keeper_open(&w->k, &w->conf, NULL), ERR_NONE);
