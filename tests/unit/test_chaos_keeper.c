@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include "chaos.h"
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 static struct chaos *c0;
@@ -223,19 +222,14 @@ static void browser(void **state)
 
 static char mail_code[8];
 
-/* The code in the newest mail. */
+/* The code in the newest mail. It is in English: the body is as it is written. */
 static bool read_mail(struct chaos *c)
 {
 	struct mail m;
-	char text[4096] = "";
-	size_t n = 0;
 
 	if (store_mail_next(c->st, CHAOS_NOW + 100, &m) != ERR_NONE)
 		return false;
-	for (const char *s = strstr(buf_str(&m.message), "\r\n\r\n") + 2; s != NULL && s[2] != '\0';
-	     s = strstr(s + 2, "\r\n"))
-		n += (size_t)EVP_DecodeBlock((uint8_t *)text + n, (const uint8_t *)s + 2, (int)strcspn(s + 2, "\r"));
-	for (const char *s = text + 1; *s != '\0'; s++)
+	for (const char *s = strstr(buf_str(&m.message), "\r\n\r\n") + 1; *s != '\0'; s++)
 		if (strspn(s, "0123456789") == 6 && s[-1] == ' ')
 			snprintf(mail_code, sizeof mail_code, "%.6s", s);
 	mail_clear(&m);
