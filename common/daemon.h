@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* The command line of a daemon: -c FILE into *ret_conf, -h, -V, and --debug where ret_debug is not NULL. -1: go on;
+ * else the exit status, and usage or version were said. */
+int daemon_options(int argc, char **argv, const char *name, const char *usage, const char **ret_conf, bool *ret_debug);
 /* The descriptor that the service manager passed under this name (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES of
  * sd_listen_fds(3)), made CLOEXEC and non-blocking; -1 if none. */
 int daemon_passed_fd(const char *name);

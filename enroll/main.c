@@ -9,7 +9,6 @@
 #include "enroll/log.h"
 #include "enroll/supervise.h"
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,58 +17,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-struct options {
-	const char *conf;
-	bool debug;
-};
-
-static void main_usage(FILE *to)
-{
-	fputs("usage: kosmo-enrolld [-c FILE] [--debug]\n"
-	      "Serves the pages where people enrol and log in; shows what kosmo-keeper says.\n"
-	      "  -c, --config FILE  the configuration (" SYSCONFDIR "/kosmo/kosmo.conf)\n"
-	      "      --debug        a line a request on stderr: method, action, status, duration\n"
-	      "  -h, --help         this text\n"
-	      "  -V, --version      the version\n",
-	      to);
-}
-
-/* -1: go on; else the exit status. */
-static int main_options(int argc, char **argv, struct options *ret)
-{
-	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
-					      {"debug", no_argument, NULL, 'd'},
-					      {"help", no_argument, NULL, 'h'},
-					      {"version", no_argument, NULL, 'V'},
-					      {0}};
-	int o;
-
-	*ret = (struct options){.conf = SYSCONFDIR "/kosmo/kosmo.conf"};
-	while ((o = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
-		switch (o) {
-		case 'c':
-			ret->conf = optarg;
-			break;
-		case 'd':
-			ret->debug = true;
-			break;
-		case 'h':
-			main_usage(stdout);
-			return 0;
-		case 'V':
-			puts("kosmo-enrolld " PACKAGE_VERSION);
-			return 0;
-		default:
-			main_usage(stderr);
-			return 2;
-		}
-	}
-	if (optind < argc) {
-		main_usage(stderr);
-		return 2;
-	}
-	return -1;
-}
+static const char usage[] = "usage: kosmo-enrolld [-c FILE] [--debug]\n"
+			    "Serves the pages where people enrol and log in; shows what kosmo-keeper says.\n"
+			    "  -c, --config FILE  the configuration (" SYSCONFDIR "/kosmo/kosmo.conf)\n"
+			    "      --debug        a line a request on stderr: method, action, status, duration\n"
+			    "  -h, --help         this text\n"
+			    "  -V, --version      the version\n";
 
 /* Half of what the service manager's watchdog waits, in milliseconds; -1 without one. */
 static int main_watchdog(void)
@@ -176,12 +129,13 @@ int main(int argc, char **argv)
 {
 	struct conf *conf = NULL;
 	struct errmsg m;
-	struct options o;
-	int signals, status = main_options(argc, argv, &o);
+	const char *file = SYSCONFDIR "/kosmo/kosmo.conf";
+	bool debug = false;
+	int signals, status = daemon_options(argc, argv, "kosmo-enrolld", usage, &file, &debug);
 
 	if (status >= 0)
 		return status;
-	log_init("kosmo-enrolld", o.debug);
+	log_init("kosmo-enrolld", debug);
 	daemon_harden();
 	i18n_init();
 	status = 1;
@@ -190,7 +144,7 @@ int main(int argc, char **argv)
 		log_error("signalfd: %s", strerror(errno));
 		return status;
 	}
-	if (conf_load(o.conf, &conf, &m) == ERR_NONE && main_run(conf, signals, &m) == ERR_NONE)
+	if (conf_load(file, &conf, &m) == ERR_NONE && main_run(conf, signals, &m) == ERR_NONE)
 		status = 0;
 	else
 		log_error("%s", m.text);

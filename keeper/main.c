@@ -9,7 +9,6 @@
 #include "keeper/mail_template.h"
 #include "keeper/outbox.h"
 #include "keeper/server.h"
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,15 +18,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
-static void usage(FILE *f)
-{
-	fputs("usage: kosmo-keeper [-c FILE]\n"
-	      "Decides who may log in, for pam_kosmo and kosmo-enrolld.\n"
-	      "  -c, --config FILE  the configuration (default " SYSCONFDIR "/kosmo/kosmo.conf)\n"
-	      "  -h, --help         this text\n"
-	      "  -V, --version      the version\n",
-	      f);
-}
+static const char usage[] = "usage: kosmo-keeper [-c FILE]\n"
+			    "Decides who may log in, for pam_kosmo and kosmo-enrolld.\n"
+			    "  -c, --config FILE  the configuration (default " SYSCONFDIR "/kosmo/kosmo.conf)\n"
+			    "  -h, --help         this text\n"
+			    "  -V, --version      the version\n";
 
 /* A socket passed by the service manager, or one of our own. */
 static enum err socket_for(const struct conf *conf, const char *name, mode_t mode, int *ret, struct errmsg *m)
@@ -111,33 +106,12 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"help", no_argument, NULL, 'h'},
-						{"version", no_argument, NULL, 'V'},
-						{0}};
 	const char *file = SYSCONFDIR "/kosmo/kosmo.conf";
 	struct conf *conf = NULL;
 	struct errmsg m = {""};
-	int o;
-	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) != -1)
-		switch (o) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		case 'V':
-			puts("kosmo-keeper " PACKAGE_VERSION);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
-		}
-	if (optind < argc) {
-		usage(stderr);
-		return 2;
-	}
+	int status = daemon_options(argc, argv, "kosmo-keeper", usage, &file, NULL);
+	if (status >= 0)
+		return status;
 	daemon_harden();
 	i18n_init();
 	/* the journal gets each line once; without one they are on stderr too, for those who have no syslog either */
