@@ -10,6 +10,9 @@
 
 #define CONF_DEFAULT "/etc/kosmo/kosmo.conf" /* the programs use SYSCONFDIR "/kosmo/kosmo.conf" */
 
+#define CONF_RELAYS_MAX	     8	/* in mail.smtp */
+#define CONF_CONNECTIONS_MAX 16 /* what kosmo-mailer serves at once */
+
 struct conf {
 	char *file; /* the real path it was read from */
 	/* general */
@@ -43,10 +46,11 @@ struct conf {
 	/* one-time codes by mail, where they are registered: allowed, last (only who has nothing better), forbidden */
 	char *mailcode_web, *mailcode_pam;
 	/* mail */
-	char *mail_transport; /* smtp, maildir */
+	char *mail_transport; /* smtp, sendmail, maildir */
 	char *mail_from;      /* address */
 	char *mail_maildir;   /* folder; for maildir */
-	char *mail_smtp;      /* host:port */
+	char *mail_sendmail;  /* the program; for sendmail */
+	char *mail_smtp;      /* host:port, one or more, in the order in which they are tried */
 	char *mail_smtp_tls;  /* starttls, tls, none */
 	char *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca_file;
 	char *mail_code_in_subject;  /* yes, no */
@@ -61,7 +65,7 @@ enum conf_type {
 	CONF_URL,
 	CONF_CHOICE,
 	CONF_EMAIL,
-	CONF_HOSTPORT,
+	CONF_HOSTPORTS,
 	CONF_LISTEN,
 	CONF_ADDRESSES,
 	CONF_NETWORKS,
@@ -84,6 +88,10 @@ extern const struct conf_option conf_options[];
 /* Reads path and its drop-ins. m says "FILE:LINE: what is wrong; what to do". */
 enum err conf_load(const char *path, struct conf **ret, struct errmsg *m);
 void conf_free(struct conf *c);
+/* The next word of a list's value, NUL-terminated and cut to cap; *at moves behind it. False: there is none. */
+bool conf_word(const char **at, char *ret, size_t cap);
+/* Whether HOST:PORT is on this machine by its very words. */
+bool conf_hostport_here(const char *hostport);
 /* An option's value as it would be written, for `kosmoctl config show`. b: at least 512 bytes. */
 void conf_show(const struct conf *c, const struct conf_option *o, char *b, size_t cap);
 

@@ -266,20 +266,36 @@ static enum err set_email(struct conf *c, const struct conf_option *o, const cha
 	return store(c, o, (const char *)canonical.data, canonical.len);
 }
 
-static enum err set_hostport(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+static bool is_hostport(const char *word)
 {
 	char t[CONF_VALUE_MAX + 1], *inside;
 	struct in6_addr a;
 
-	snprintf(t, sizeof t, "%s", text);
+	snprintf(t, sizeof t, "%s", word);
 	lower(t);
-	if (split_port(t)) {
-		inside = unbracket(t);
-		if (inside ? inet_pton(AF_INET6, inside, &a) == 1 : inet_pton(AF_INET, t, &a) == 1 || host_name(t))
-			return store(c, o, text, strlen(text));
+	if (!split_port(t))
+		return false;
+	inside = unbracket(t);
+	return inside ? inet_pton(AF_INET6, inside, &a) == 1 : inet_pton(AF_INET, t, &a) == 1 || host_name(t);
+}
+
+static enum err set_hostports(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	AUTO_BUF list = BUF_INIT;
+	char word[CONF_VALUE_MAX + 1];
+	int n = 0;
+
+	while (conf_word(&text, word, sizeof word)) {
+		if (!is_hostport(word))
+			return err_set(why, ERR_INVALID,
+				       "\"%s\" is not HOST:PORT; write it like mail.example.org:25 or [::1]:25", word);
+		if (++n > CONF_RELAYS_MAX)
+			return err_set(why, ERR_INVALID, "more than %d; leave some out", CONF_RELAYS_MAX);
+		if (list.len > 0)
+			buf_addc(&list, ' ');
+		buf_adds(&list, word);
 	}
-	return err_set(why, ERR_INVALID, "\"%s\" is not HOST:PORT; write it like mail.example.org:25 or [::1]:25",
-		       text);
+	return list.failed ? ERR_NOMEM : store(c, o, (const char *)list.data, list.len);
 }
 
 static enum err set_listen(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
@@ -310,19 +326,14 @@ static enum err set_addresses(struct conf *c, const struct conf_option *o, const
 	char word[CONF_VALUE_MAX + 1], shown[INET6_ADDRSTRLEN];
 	struct in6_addr a;
 
-	for (text += strspn(text, " \t"); *text; text += strspn(text, " \t")) {
-		size_t n = strcspn(text, " \t");
-		int family;
-
-		snprintf(word, sizeof word, "%.*s", (int)n, text);
-		family = strchr(word, ':') ? AF_INET6 : AF_INET;
+	while (conf_word(&text, word, sizeof word)) {
+		int family = strchr(word, ':') ? AF_INET6 : AF_INET;
 		if (inet_pton(family, word, &a) != 1 || !inet_ntop(family, &a, shown, sizeof shown))
 			return err_set(why, ERR_INVALID,
 				       "\"%s\" is not an IP address; write addresses separated by spaces", word);
 		if (list.len > 0)
 			buf_addc(&list, ' ');
 		buf_adds(&list, shown);
-		text += n;
 	}
 	return list.failed ? ERR_NOMEM : store(c, o, list.len ? (const char *)list.data : "", list.len);
 }
@@ -333,10 +344,7 @@ static enum err set_networks(struct conf *c, const struct conf_option *o, const 
 	char word[CONF_VALUE_MAX + 1], shown[NET_TEXT];
 	struct net_range r;
 
-	for (text += strspn(text, " \t"); *text; text += strspn(text, " \t")) {
-		size_t n = strcspn(text, " \t");
-
-		snprintf(word, sizeof word, "%.*s", (int)n, text);
+	while (conf_word(&text, word, sizeof word)) {
 		if (!net_parse_range(word, &r))
 			return err_set(why, ERR_INVALID,
 				       "\"%s\" is not a network; write networks like 10.0.0.0/8 or 2001:db8::/32, "
@@ -346,7 +354,6 @@ static enum err set_networks(struct conf *c, const struct conf_option *o, const 
 		if (list.len > 0)
 			buf_addc(&list, ' ');
 		buf_adds(&list, shown);
-		text += n;
 	}
 	return list.failed ? ERR_NOMEM : store(c, o, list.len ? (const char *)list.data : "", list.len);
 }
@@ -384,10 +391,12 @@ static enum err set_unsubscribe(struct conf *c, const struct conf_option *o, con
 }
 
 static enum err (*const setters[])(struct conf *, const struct conf_option *, const char *, struct errmsg *) = {
-    [CONF_STRING] = set_string,	      [CONF_NUMBER] = set_number,     [CONF_SECONDS] = set_seconds,
-    [CONF_PATH] = set_path,	      [CONF_URL] = set_url,	      [CONF_CHOICE] = set_choice,
-    [CONF_EMAIL] = set_email,	      [CONF_HOSTPORT] = set_hostport, [CONF_LISTEN] = set_listen,
-    [CONF_ADDRESSES] = set_addresses, [CONF_NETWORKS] = set_networks, [CONF_UNSUBSCRIBE] = set_unsubscribe,
+    [CONF_STRING] = set_string,	    [CONF_NUMBER] = set_number,
+    [CONF_SECONDS] = set_seconds,   [CONF_PATH] = set_path,
+    [CONF_URL] = set_url,	    [CONF_CHOICE] = set_choice,
+    [CONF_EMAIL] = set_email,	    [CONF_HOSTPORTS] = set_hostports,
+    [CONF_LISTEN] = set_listen,	    [CONF_ADDRESSES] = set_addresses,
+    [CONF_NETWORKS] = set_networks, [CONF_UNSUBSCRIBE] = set_unsubscribe,
 };
 
 static bool empty_allowed(const struct conf_option *o)
@@ -409,6 +418,24 @@ enum err conf_value_set(struct conf *c, const struct conf_option *o, const char 
 		return err_set(why, ERR_INVALID, "quotes would be part of the value; leave them out");
 	e = n == 0 ? store(c, o, "", 0) : setters[o->type](c, o, text, why);
 	return e == ERR_NOMEM ? err_set(why, e, "%s", err_text(e)) : e;
+}
+
+bool conf_word(const char **at, char *ret, size_t cap)
+{
+	const char *word = *at + strspn(*at, " \t");
+	size_t n = strcspn(word, " \t");
+
+	*at = word + n;
+	if (n == 0)
+		return false;
+	snprintf(ret, cap, "%.*s", (int)n, word);
+	return true;
+}
+
+bool conf_hostport_here(const char *hostport)
+{
+	return strncmp(hostport, "localhost:", 10) == 0 || strncmp(hostport, "[::1]:", 6) == 0 ||
+	       (strncmp(hostport, "127.", 4) == 0 && hostport[strspn(hostport, DIGITS ".")] == ':');
 }
 
 void conf_show(const struct conf *c, const struct conf_option *o, char *b, size_t cap)

@@ -78,17 +78,22 @@ static bool drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) == 0;
 }
 
-/* The relay's port, and DNS for an answer that is too long for a datagram. */
-static size_t relay_ports(const struct conf *conf, uint16_t ret[static 2])
+/* The relays' ports, and DNS for an answer that is too long for a datagram. */
+static size_t relay_ports(const struct conf *conf, uint16_t ret[static CONF_RELAYS_MAX + 1])
 {
-	const char *colon = strrchr(conf->mail_smtp, ':');
-	unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 0;
+	const char *list = conf->mail_smtp;
+	char relay[512];
+	size_t n = 0;
 
-	ret[0] = PORT_DNS;
-	if (port == 0 || port > UINT16_MAX)
-		return 1;
-	ret[1] = (uint16_t)port;
-	return 2;
+	ret[n++] = PORT_DNS;
+	while (n <= CONF_RELAYS_MAX && conf_word(&list, relay, sizeof relay)) {
+		const char *colon = strrchr(relay, ':');
+		unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 0;
+
+		if (port > 0 && port <= UINT16_MAX)
+			ret[n++] = (uint16_t)port;
+	}
+	return n;
 }
 
 static void lacks(struct sandbox_lacks *l, const char *what)
@@ -102,7 +107,7 @@ static enum err lock_files(unsigned who, const struct conf *conf, struct sandbox
 {
 	struct sandbox_file files[PATHS_MAX + 1];
 	char catalogue[PATH_MAX];
-	uint16_t ports[2];
+	uint16_t ports[CONF_RELAYS_MAX + 1];
 	size_t n = 0, n_ports = 0;
 	enum err e;
 
@@ -132,7 +137,9 @@ enum err sandbox_enter(enum sandbox_program program, const struct conf *conf, st
 	enum err e;
 
 	if (program == SANDBOX_MAILER)
-		who |= strcmp(conf->mail_transport, "smtp") == 0 ? RELAY : MAILDIR;
+		who |= strcmp(conf->mail_transport, "smtp") == 0      ? RELAY
+		       : strcmp(conf->mail_transport, "maildir") == 0 ? MAILDIR
+								      : 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
 		return err_set(m, ERR_INTERNAL, "sandbox: no_new_privs: %s", strerror(errno));
 	if (!drop_capabilities())

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who a row of a table is for. The mailer is one of the last two in addition: it talks to a relay, or fills a Maildir.
- */
+/* Who a row of a table is for. The mailer is one of the last two in addition where it talks to a relay or fills a
+ * Maildir; what starts sendmail is a process of its own. */
 #define SANDBOX_OF(program) (1u << (program))
 #define SANDBOX_RELAY	    (1u << 8)
 #define SANDBOX_MAILDIR	    (1u << 9)

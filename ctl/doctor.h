@@ -32,6 +32,11 @@ int doctor_command(const char *const *argv, char *ret, size_t cap);
 /* A user's name, or "uid N". ret: 64 bytes. */
 const char *doctor_user(uid_t uid, char *ret);
 
+/* Whether the units of an installation run here. */
+bool doctor_systemd(const struct doctor *d);
+/* Part of doctor_mail: says only what is wrong. */
+bool doctor_sendmail(struct doctor *d);
+
 /* The checks, in the order of doctor.c's table. */
 void doctor_conf(struct doctor *d);
 void doctor_users(struct doctor *d);

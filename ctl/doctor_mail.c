@@ -40,39 +40,62 @@ static void mail_dial(const char *hostport)
 	_exit(1);
 }
 
-static bool mail_relay(struct doctor *d)
+static bool mail_relay(struct doctor *d, const char *at)
 {
 	const struct conf *c = d->c->conf;
 	int status = 0;
 	(void)fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0)
-		mail_dial(c->mail_smtp);
+		mail_dial(at);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			break;
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	doctor_fix(d, "start the relay, open the way to it, or name another one in mail.smtp of %s", c->file);
-	doctor_say(d, DOCTOR_FAIL, "mail.smtp = %s: %s", c->mail_smtp,
+	doctor_say(d, DOCTOR_FAIL, "mail.smtp = %s: %s", at,
 		   WIFSIGNALED(status)	      ? "no connection within 2 s"
 		   : WEXITSTATUS(status) == 2 ? "its name cannot be looked up"
 					      : "nobody accepts a connection there");
 	return false;
 }
 
+/* Each of them: that the second one is out of order shows on the day when it is needed. */
+static bool mail_relays(struct doctor *d)
+{
+	const struct conf *c = d->c->conf;
+	const char *list = c->mail_smtp;
+	char at[512];
+	bool ok = true;
+	while (conf_word(&list, at, sizeof at)) {
+		if (strcmp(c->mail_smtp_tls, "none") == 0 && !conf_hostport_here(at)) {
+			doctor_fix(d, "mail.smtp_tls = starttls (or tls) in %s", c->file);
+			doctor_say(d, DOCTOR_WARN,
+				   "mail.smtp_tls = none: codes and links go to %s for everyone to read", at);
+			ok = false;
+		}
+		ok = mail_relay(d, at) && ok;
+	}
+	return ok;
+}
+
 /* ---- what is configured ---- */
+
+static bool mail_sender(struct doctor *d)
+{
+	if (d->c->conf->mail_from[0])
+		return true;
+	doctor_fix(d, "set mail.from in %s to an address that your relay may send for", d->c->conf->file);
+	doctor_say(d, DOCTOR_FAIL, "mail.from is empty: mails need a sender");
+	return false;
+}
 
 static bool mail_smtp(struct doctor *d)
 {
 	const struct conf *c = d->c->conf;
 	struct errmsg why = {""};
-	bool ok = true;
-	if (!c->mail_from[0]) {
-		doctor_fix(d, "set mail.from in %s to an address that your relay may send for", c->file);
-		doctor_say(d, DOCTOR_FAIL, "mail.from is empty: mails need a sender");
-		ok = false;
-	}
+	bool ok = mail_sender(d);
 	if (c->mail_smtp_password_file[0] && !config_password(c->mail_smtp_password_file, c->state_dir, &why)) {
 		if (d->system)
 			doctor_fix(d, "chown kosmo-mail: %s && chmod 0600 %s", c->mail_smtp_password_file,
@@ -88,15 +111,7 @@ static bool mail_smtp(struct doctor *d)
 		doctor_say(d, DOCTOR_FAIL, "mail.smtp_ca_file: %s: %s", c->mail_smtp_ca_file, strerror(errno));
 		ok = false;
 	}
-	bool near = strncmp(c->mail_smtp, "localhost:", 10) == 0 || strncmp(c->mail_smtp, "127.", 4) == 0 ||
-		    strncmp(c->mail_smtp, "[::1]:", 6) == 0;
-	if (strcmp(c->mail_smtp_tls, "none") == 0 && !near) {
-		doctor_fix(d, "mail.smtp_tls = starttls (or tls) in %s", c->file);
-		doctor_say(d, DOCTOR_WARN, "mail.smtp_tls = none: codes and links go to %s for everyone to read",
-			   c->mail_smtp);
-		ok = false;
-	}
-	return mail_relay(d) && ok;
+	return mail_relays(d) && ok;
 }
 
 /* The sender's domain is what carriers' filters and the members look at. */
@@ -113,17 +128,9 @@ static bool mail_domain(struct doctor *d)
 	return false;
 }
 
-void doctor_mail(struct doctor *d)
+static void mail_maildir(struct doctor *d)
 {
 	const struct conf *c = d->c->conf;
-	bool maildir = strcmp(c->mail_transport, "maildir") == 0;
-	if (!maildir) {
-		bool smtp = mail_smtp(d);
-		if (mail_domain(d) && smtp)
-			doctor_say(d, DOCTOR_OK, "from %s by %s, which accepts connections", c->mail_from,
-				   c->mail_smtp);
-		return;
-	}
 	struct stat st;
 	if (c->mail_maildir[0] && stat(c->mail_maildir, &st) == 0 && S_ISDIR(st.st_mode) && !(st.st_mode & 022)) {
 		doctor_say(d, DOCTOR_OK, "into the folder %s: nobody gets any (mail.transport = maildir)",
@@ -133,6 +140,25 @@ void doctor_mail(struct doctor *d)
 	doctor_fix(d, "mkdir -p %s/tmp %s/new %s/cur; chmod -R 0700 %s", c->mail_maildir, c->mail_maildir,
 		   c->mail_maildir, c->mail_maildir);
 	doctor_say(d, DOCTOR_FAIL, "mail.maildir = %s: no folder, or others may write there", c->mail_maildir);
+}
+
+void doctor_mail(struct doctor *d)
+{
+	const struct conf *c = d->c->conf;
+	bool ok;
+	if (strcmp(c->mail_transport, "maildir") == 0) {
+		mail_maildir(d);
+	} else if (strcmp(c->mail_transport, "sendmail") == 0) {
+		ok = mail_sender(d);
+		ok = doctor_sendmail(d) && ok;
+		if (mail_domain(d) && ok)
+			doctor_say(d, DOCTOR_OK, "from %s by %s", c->mail_from, c->mail_sendmail);
+	} else {
+		ok = mail_smtp(d);
+		if (mail_domain(d) && ok)
+			doctor_say(d, DOCTOR_OK, "from %s by %s, which accepts connections", c->mail_from,
+				   c->mail_smtp);
+	}
 }
 
 /* ---- what waits ---- */

@@ -49,7 +49,7 @@ void doctor_clock(struct doctor *d)
 
 /* ---- units ---- */
 
-static bool run_systemd(const struct doctor *d)
+bool doctor_systemd(const struct doctor *d)
 {
 	char path[PATH_MAX];
 	return d->system && doctor_path(d, "/run/systemd/system", path) && access(path, F_OK) == 0;
@@ -62,7 +62,7 @@ void doctor_units(struct doctor *d)
 	static const char *const service[] = {"kosmo-keeper.service", "kosmo-enrolld.service", "kosmo-mailer.service"};
 	bool ok = true;
 	char said[256];
-	if (!run_systemd(d)) {
+	if (!doctor_systemd(d)) {
 		doctor_say(d, DOCTOR_LEFT, d->system ? "no systemd runs here" : "this instance is started by hand");
 		return;
 	}
@@ -107,7 +107,7 @@ static bool run_old(struct doctor *d, const char *name)
 	(void)snprintf(unit, sizeof unit, "%s.service", name);
 	const char *const argv[] = {"systemctl", "show", "-P", "MainPID", unit, NULL};
 	int64_t v;
-	if (!run_systemd(d) || doctor_command(argv, pid, sizeof pid) != 0)
+	if (!doctor_systemd(d) || doctor_command(argv, pid, sizeof pid) != 0)
 		return false;
 	pid[strcspn(pid, "\n")] = '\0';
 	if (!args_number(pid, 1, INT32_MAX, &v))

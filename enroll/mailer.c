@@ -8,7 +8,6 @@
 #include "common/wire.h"
 #include "enroll/mailer.h"
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,20 +15,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 16
-#define FRAME_MS	10000 /* for a frame that has begun */
-#define IDLE_MS		60000 /* then a socket-activated mailer leaves */
-#define GIVE_UP_MS	5000  /* what a delivery under way gets at a stop signal */
+#define FRAME_MS   10000 /* for a frame that has begun */
+#define IDLE_MS	   60000 /* then a socket-activated mailer leaves */
+#define GIVE_UP_MS 5000	 /* what a delivery under way gets at a stop signal */
 
 static const char *const state_names[] = {
     [MAILER_TEMPORARY] = "temporary", [MAILER_SENT] = "sent", [MAILER_PERMANENT] = "permanent"};
+
+struct server;
+
+struct connection {
+	struct server *s;
+	pthread_t thread;
+	int fd;
+	bool used; /* there is a thread that was not joined yet */
+	bool done; /* it ends */
+};
 
 struct server {
 	struct mailer m;
@@ -37,69 +44,10 @@ struct server {
 	bool passed;		   /* the service manager holds the socket and will start us again */
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
-	int connections, busy; /* threads; those with a mail in hand */
+	struct connection all[CONF_CONNECTIONS_MAX];
+	int connections, busy; /* that are not done; those with a mail in hand */
 	int64_t last_work;
 };
-
-/* ---- results and messages ---- */
-
-void mailer_result(struct mailer_result *r, enum mailer_state state, int code, const char *reason)
-{
-	size_t n = 0;
-
-	r->state = state;
-	r->code = code;
-	while (*reason) {
-		size_t word = strcspn(reason, " \t\r\n");
-		bool address = memchr(reason, '@', word) != NULL;
-		const char *from = address ? "(address)" : reason;
-		size_t len = address ? strlen(from) : word;
-		if (n > 0 && len > 0 && n < sizeof(r->reason) - 1)
-			r->reason[n++] = ' ';
-		for (size_t i = 0; i < len && n < sizeof(r->reason) - 1; i++)
-			r->reason[n++] = (char)(from[i] > ' ' && from[i] <= '~' ? from[i] : '?');
-		reason += word;
-		reason += strspn(reason, " \t\r\n");
-	}
-	r->reason[n] = '\0';
-}
-
-void mailer_lines(struct buf *ret, const uint8_t *message, size_t len, const char *eol)
-{
-	for (size_t i = 0; i < len;) {
-		size_t n = 0;
-		while (i + n < len && message[i + n] != '\r' && message[i + n] != '\n')
-			n++;
-		buf_add(ret, message + i, n);
-		buf_adds(ret, eol);
-		i += n;
-		if (i + 1 < len && message[i] == '\r' && message[i + 1] == '\n')
-			i++;
-		i++;
-	}
-}
-
-/* For the log, which shall hold no address: the Message-ID is of our own making. */
-static void message_id(const uint8_t *message, size_t len, char *ret, size_t cap)
-{
-	static const char name[] = "message-id:";
-	const char *p = (const char *)message, *end = p + len;
-	size_t n = 0;
-
-	(void)snprintf(ret, cap, "(no message id)");
-	while (p < end && *p != '\r' && *p != '\n') {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		nl = nl ? nl : end;
-		if ((size_t)(nl - p) > sizeof(name) && strncasecmp(p, name, sizeof(name) - 1) == 0) {
-			for (p += sizeof(name) - 1; p < nl && n + 1 < cap; p++)
-				if (*p > ' ' && *p <= '~')
-					ret[n++] = *p;
-			ret[n] = '\0';
-			return;
-		}
-		p = nl + 1;
-	}
-}
 
 static bool is_address(const char *s)
 {
@@ -125,7 +73,7 @@ static void deliver(struct mailer *m, void *carrier, const struct wire_msg *in, 
 		mailer_result(ret, MAILER_PERMANENT, 0, "not a mail");
 	else {
 		const struct mailer_mail mail = {from, to, message->data, message->len};
-		message_id(message->data, message->len, id, sizeof(id));
+		mailer_message_id(message->data, message->len, id, sizeof(id));
 		m->transport->deliver(carrier, &mail, ret);
 	}
 	/* A relay's words may hold names, so only its number; our own words say what to mend. */
@@ -169,11 +117,6 @@ static bool connection_turn(struct server *s, void *carrier, int fd)
 	return wire_end(&out) == ERR_NONE && wire_send(fd, &out, clock_mono_ms() + FRAME_MS) == ERR_NONE;
 }
 
-struct connection {
-	struct server *s;
-	int fd;
-};
-
 static void *connection_run(void *arg)
 {
 	struct connection *c = arg;
@@ -184,44 +127,51 @@ static void *connection_run(void *arg)
 		;
 	s->m.transport->carrier_free(carrier);
 	(void)close(c->fd);
-	free(c);
 	(void)pthread_mutex_lock(&s->lock);
+	c->done = true;
 	s->connections--;
 	(void)pthread_cond_signal(&s->ended);
 	(void)pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
+/* A place for a new connection; threads that have ended are joined on the way. NULL: all are taken. */
+static struct connection *server_place(struct server *s)
+{
+	struct connection *free_one = NULL;
+
+	for (size_t i = 0; i < CONF_CONNECTIONS_MAX; i++) {
+		struct connection *c = &s->all[i];
+		(void)pthread_mutex_lock(&s->lock);
+		bool done = c->used && c->done;
+		(void)pthread_mutex_unlock(&s->lock);
+		if (done && pthread_join(c->thread, NULL) == 0)
+			c->used = false;
+		if (!c->used)
+			free_one = c;
+	}
+	return free_one;
+}
+
 static void server_accept(struct server *s)
 {
 	int fd = accept4(s->listen, NULL, NULL, SOCK_CLOEXEC);
-	struct connection *c = fd >= 0 ? calloc(1, sizeof(*c)) : NULL;
-	pthread_attr_t attr;
-	pthread_t thread;
+	struct connection *c = fd >= 0 ? server_place(s) : NULL;
 
 	if (!c) {
 		if (fd >= 0)
 			(void)close(fd);
 		return;
 	}
-	c->s = s;
-	c->fd = fd;
+	*c = (struct connection){.s = s, .fd = fd};
 	(void)pthread_mutex_lock(&s->lock);
 	s->connections++;
-	(void)pthread_mutex_unlock(&s->lock);
-	bool started = pthread_attr_init(&attr) == 0;
-	if (started) {
-		started = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
-			  pthread_create(&thread, &attr, connection_run, c) == 0;
-		(void)pthread_attr_destroy(&attr);
-	}
-	if (!started) {
+	c->used = pthread_create(&c->thread, NULL, connection_run, c) == 0;
+	if (!c->used) {
 		(void)close(fd);
-		free(c);
-		(void)pthread_mutex_lock(&s->lock);
 		s->connections--;
-		(void)pthread_mutex_unlock(&s->lock);
 	}
+	(void)pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- the server ---- */
@@ -233,27 +183,30 @@ static int server_patience(struct server *s, bool *ret_full)
 
 	(void)pthread_mutex_lock(&s->lock);
 	int64_t idle = clock_mono_ms() - s->last_work;
-	*ret_full = s->connections >= CONNECTIONS_MAX;
+	*ret_full = s->connections >= CONF_CONNECTIONS_MAX;
 	if (s->passed)
 		wait = s->busy > 0 ? IDLE_MS : idle >= IDLE_MS ? 0 : (int)(IDLE_MS - idle);
 	(void)pthread_mutex_unlock(&s->lock);
 	return wait;
 }
 
-static void server_run(struct server *s)
+static enum err server_run(struct server *s, struct errmsg *m)
 {
 	bool full = false;
 
 	for (;;) {
 		int wait = server_patience(s, &full);
 		if (wait == 0)
-			return;
+			return ERR_NONE;
 		struct pollfd p[] = {{.fd = s->signals, .events = POLLIN},
-				     {.fd = full ? -1 : s->listen, .events = POLLIN}};
-		if (poll(p, 2, full ? 1000 : wait) < 0 && errno != EINTR)
-			return;
+				     {.fd = full ? -1 : s->listen, .events = POLLIN},
+				     {.fd = s->m.hand, .events = POLLIN}};
+		if (poll(p, 3, full ? 1000 : wait) < 0 && errno != EINTR)
+			return err_set(m, ERR_IO, "cannot wait: %s", strerror(errno));
 		if (p[0].revents)
-			return;
+			return ERR_NONE;
+		if (p[2].revents)
+			return err_set(m, ERR_INTERNAL, "the process that starts sendmail has ended");
 		if (p[1].revents)
 			server_accept(s);
 	}
@@ -279,6 +232,7 @@ static void server_end(struct server *s)
 		daemon_log(LOG_WARNING, "stopped with a delivery under way");
 		_exit(0);
 	}
+	(void)server_place(s); /* joins all */
 }
 
 static enum err server_open(struct server *s, char *path, size_t cap, struct errmsg *m)
@@ -310,6 +264,8 @@ static enum err server_open(struct server *s, char *path, size_t cap, struct err
 	return daemon_listen_unix(path, 0600, &s->listen, m);
 }
 
+static const struct mailer_transport *const transports[] = {&mailer_smtp, &mailer_sendmail, &mailer_maildir};
+
 static enum err serve(const struct conf *conf, struct errmsg *m)
 {
 	static struct server s = {.listen = -1, .signals = -1, .stop = -1};
@@ -317,7 +273,12 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 	char path[PATH_MAX] = "";
 
 	s.m.conf = conf;
-	s.m.transport = strcmp(conf->mail_transport, mailer_smtp.name) == 0 ? &mailer_smtp : &mailer_maildir;
+	s.m.hand = -1;
+	for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
+		if (strcmp(conf->mail_transport, transports[i]->name) == 0)
+			s.m.transport = transports[i];
+	if (!s.m.transport)
+		return err_set(m, ERR_INTERNAL, "no transport %s", conf->mail_transport);
 	enum err r = s.m.transport->prepare(&s.m, m);
 	if (r == ERR_NONE)
 		r = server_open(&s, path, sizeof(path), m);
@@ -327,7 +288,7 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 		if (lacks.text[0])
 			daemon_log(LOG_INFO, "no %s on this system: the sandbox goes without", lacks.text);
 		daemon_notify("READY=1");
-		server_run(&s);
+		r = server_run(&s, m);
 		daemon_notify("STOPPING=1");
 		server_end(&s);
 		if (!s.passed)
@@ -339,51 +300,27 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 		(void)close(s.signals);
 	if (s.stop >= 0)
 		(void)close(s.stop);
-	secret_free_str(s.m.password);
+	if (s.m.hand >= 0)
+		(void)close(s.m.hand);
+	mailer_relays_free(&s.m);
 	return r;
 }
 
-static void usage(FILE *f)
-{
-	(void)fputs("usage: kosmo-mailer [-c FILE]\n"
-		    "Hands the mails of pam_kosmo to an SMTP relay, or puts them into a Maildir.\n"
-		    "  -c, --config FILE  the configuration (default " SYSCONFDIR "/kosmo/kosmo.conf)\n"
-		    "  -h, --help         this text\n"
-		    "  -V, --version      the version\n",
-		    f);
-}
+static const char usage[] = "usage: kosmo-mailer [-c FILE]\n"
+			    "Hands the mails of pam_kosmo to SMTP relays or to sendmail, or puts them into a Maildir.\n"
+			    "  -c, --config FILE  the configuration (default " SYSCONFDIR "/kosmo/kosmo.conf)\n"
+			    "  -h, --help         this text\n"
+			    "  -V, --version      the version\n";
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"help", no_argument, NULL, 'h'},
-						{"version", no_argument, NULL, 'V'},
-						{NULL, 0, NULL, 0}};
 	const char *file = SYSCONFDIR "/kosmo/kosmo.conf";
 	struct conf *conf = NULL;
 	struct errmsg m = {""};
-	int o;
+	int status = daemon_options(argc, argv, "kosmo-mailer", usage, &file, NULL);
 
-	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		switch (o) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		case 'V':
-			(void)puts("kosmo-mailer " PACKAGE_VERSION);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
-		}
-	}
-	if (optind < argc) {
-		usage(stderr);
-		return 2;
-	}
+	if (status >= 0)
+		return status;
 	daemon_harden();
 	daemon_log_open("kosmo-mailer", LOG_MAIL, false);
 	enum err r = conf_load(file, &conf, &m);

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/secret.h"
 #include "enroll/mailer.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,6 +14,25 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define LEFT_BEHIND_S (36 * 3600)
+
+/* What a mailer left behind that was killed while it wrote; maildir(5) has the 36 hours. */
+static void maildir_tidy(const char *tmp)
+{
+	DIR *d = opendir(tmp);
+	int64_t before = clock_now() - LEFT_BEHIND_S;
+	const struct dirent *e;
+
+	while (d && (e = readdir(d)) != NULL) {
+		struct stat st;
+		if (e->d_name[0] != '.' && fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_mtime < before)
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	}
+	if (d)
+		(void)closedir(d);
+}
 
 static enum err maildir_prepare(struct mailer *m, struct errmsg *why)
 {
@@ -25,6 +45,8 @@ static enum err maildir_prepare(struct mailer *m, struct errmsg *why)
 			return err_set(why, ERR_INVALID, "mail.maildir is too long");
 		if (mkdir(path, 0700) != 0 && errno != EEXIST)
 			return err_set(why, ERR_IO, "mail.maildir: %s: %s", path, strerror(errno));
+		if (strcmp(folders[i], "/tmp") == 0)
+			maildir_tidy(path);
 	}
 	return ERR_NONE;
 }

@@ -1,21 +1,36 @@
-/* One relay by SMTP (RFC 5321) through libcurl. Each carrier keeps its connection for the next mail. */
+/* Relays by SMTP (RFC 5321) through libcurl. Each carrier keeps its connections for the next mail. */
 #include "config.h"
 
 #include "common/clock.h"
-#include "common/secret.h"
 #include "enroll/mailer.h"
 #include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define CONNECT_S   10L
-#define TOTAL_S	    60L
+#define REPLY_S	    30L	  /* for each reply */
+#define TOTAL_MS    60000 /* a mail, whatever the number of relays */
+#define LEAST_MS    5000  /* with less of it no other relay is begun with */
 #define KEEP_IDLE_S 30L
+#define WORDS_ALL   120 /* bytes of a reason that are the relays' own, where there are several */
+
+/* How far the dialogue came: whose fault a failure is hangs on it. */
+enum stage { STAGE_HELLO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA };
+
+static const struct {
+	const char *command;
+	enum stage stage;
+} stages[] = {{"MAIL ", STAGE_MAIL}, {"RCPT ", STAGE_RCPT}, {"DATA", STAGE_DATA}};
+
+/* What became of a mail at one relay. */
+enum attempt {
+	ATTEMPT_TAKEN,
+	ATTEMPT_FINAL,	/* refused for good, by whatever relay */
+	ATTEMPT_UNSURE, /* it may have been taken: no other relay gets it now */
+	ATTEMPT_REFUSED /* this relay never takes it, another one may */,
+	ATTEMPT_LATER /* this relay does not take it now */
+};
 
 struct smtp {
 	struct mailer *m;
@@ -24,61 +39,20 @@ struct smtp {
 	/* of the mail under way */
 	struct buf text;
 	size_t sent;
-	int replies, refusal; /* how many lines came; the code of the last that refused */
-	bool refused_first;   /* the refusal was the first line */
-	char words[512];      /* of the refusal */
+	int replies; /* how many lines came */
+	enum stage stage;
+	int refusal; /* the code with which this stage was refused, 0 if it was not */
+	char words[512];
 };
-
-/* Nobody else may read the relay's password; a file that is just that and perhaps a line end. */
-static enum err password_read(const char *path, char **ret, struct errmsg *why)
-{
-	char text[512];
-	struct stat st;
-	enum err r = ERR_NONE;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0)
-		return err_set(why, ERR_IO, "mail.smtp_password_file: %s: %s", path, strerror(errno));
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		r = err_set(why, ERR_INVALID, "mail.smtp_password_file: %s is not a file", path);
-	else if (st.st_mode & 0137)
-		r = err_set(why, ERR_DENIED, "mail.smtp_password_file: %s has mode %04o; chmod it to 0600 or 0640",
-			    path, (unsigned)(st.st_mode & 07777));
-	ssize_t n = r == ERR_NONE ? read(fd, text, sizeof(text)) : 0;
-	(void)close(fd);
-	if (r != ERR_NONE)
-		return r;
-	if (n > 0 && text[n - 1] == '\n')
-		n--;
-	if (n <= 0 || n == (ssize_t)sizeof(text) || memchr(text, '\0', (size_t)n) || memchr(text, '\n', (size_t)n))
-		r = err_set(why, ERR_INVALID, "mail.smtp_password_file: %s is not one line with the password", path);
-	else if (!(*ret = strndup(text, (size_t)n)))
-		r = err_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
-	secret_wipe(text, sizeof(text));
-	return r;
-}
-
-static bool relay_is_here(const char *hostport)
-{
-	return strncmp(hostport, "localhost:", 10) == 0 || strncmp(hostport, "127.", 4) == 0 ||
-	       strncmp(hostport, "[::1]:", 6) == 0;
-}
 
 static enum err smtp_prepare(struct mailer *m, struct errmsg *why)
 {
-	const struct conf *c = m->conf;
-
-	if (c->mail_from[0] == '\0')
-		return err_set(why, ERR_INVALID, "mail.from is empty; set the sender's address in %s", c->file);
-	if (c->mail_smtp_user[0] && strcmp(c->mail_smtp_tls, "none") == 0 && !relay_is_here(c->mail_smtp))
-		return err_set(why, ERR_INVALID,
-			       "mail.smtp_user would send its password to %s without TLS; set mail.smtp_tls",
-			       c->mail_smtp);
-	if (c->mail_smtp_ca_file[0] && access(c->mail_smtp_ca_file, R_OK) != 0)
-		return err_set(why, ERR_IO, "mail.smtp_ca_file: %s: %s", c->mail_smtp_ca_file, strerror(errno));
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return err_set(why, ERR_INTERNAL, "libcurl does not start");
-	return c->mail_smtp_user[0] ? password_read(c->mail_smtp_password_file, &m->password, why) : ERR_NONE;
+	if (m->conf->mail_from[0] == '\0')
+		return err_set(why, ERR_INVALID, "mail.from is empty; set the sender's address in %s", m->conf->file);
+	enum err r = mailer_relays_load(m, why);
+	if (r == ERR_NONE && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		r = err_set(why, ERR_INTERNAL, "libcurl does not start");
+	return r;
 }
 
 /* ---- what libcurl calls ---- */
@@ -111,15 +85,31 @@ static size_t smtp_reply(char *line, size_t size, size_t n, void *arg)
 {
 	struct smtp *s = arg;
 	size_t len = size * n;
+	int refusal = mailer_refusal(line, len);
 
 	s->replies++;
-	if (len >= 3 && (line[0] == '4' || line[0] == '5') && line[1] >= '0' && line[1] <= '9' && line[2] >= '0' &&
-	    line[2] <= '9') {
-		s->refusal = (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0';
-		s->refused_first = s->replies == 1;
+	if (refusal != 0) {
+		s->refusal = refusal;
 		(void)snprintf(s->words, sizeof(s->words), "%.*s", (int)(len < 500 ? len : 500), line);
 	}
 	return len;
+}
+
+/* The commands as they go out: a refusal of an earlier one (EHLO, where HELO was taken) is none of this stage's. */
+static int smtp_command(CURL *curl, curl_infotype type, char *line, size_t len, void *arg)
+{
+	struct smtp *s = arg;
+
+	(void)curl;
+	for (size_t i = 0; type == CURLINFO_HEADER_OUT && i < sizeof(stages) / sizeof(stages[0]); i++) {
+		size_t n = strlen(stages[i].command);
+		if (len >= n && memcmp(line, stages[i].command, n) == 0) {
+			s->stage = stages[i].stage;
+			s->refusal = 0;
+			s->words[0] = '\0';
+		}
+	}
+	return 0;
 }
 
 /* A relay's babble goes nowhere; without this libcurl writes it to stdout. */
@@ -160,18 +150,14 @@ static bool smtp_tls(const struct smtp *s)
 static bool smtp_options(struct smtp *s)
 {
 	const struct conf *c = s->m->conf;
-	char url[512];
-	int n = snprintf(url, sizeof(url), "%s://%s", strcmp(c->mail_smtp_tls, "tls") == 0 ? "smtps" : "smtp",
-			 c->mail_smtp);
-	bool good = n > 0 && (size_t)n < sizeof(url) && smtp_tls(s);
+	bool good = smtp_tls(s);
 
 #define SET(option, value) good = good && !curl_easy_setopt(s->curl, option, value)
-	SET(CURLOPT_URL, url);
 	SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-	SET(CURLOPT_TIMEOUT, TOTAL_S);
+	SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, REPLY_S);
 	SET(CURLOPT_MAXAGE_CONN, KEEP_IDLE_S);
 	SET(CURLOPT_ERRORBUFFER, s->error);
 	SET(CURLOPT_UPLOAD, 1L);
@@ -182,6 +168,9 @@ static bool smtp_options(struct smtp *s)
 	SET(CURLOPT_HEADERFUNCTION, smtp_reply);
 	SET(CURLOPT_HEADERDATA, s);
 	SET(CURLOPT_WRITEFUNCTION, smtp_discard);
+	SET(CURLOPT_VERBOSE, 1L); /* to smtp_command alone */
+	SET(CURLOPT_DEBUGFUNCTION, smtp_command);
+	SET(CURLOPT_DEBUGDATA, s);
 	SET(CURLOPT_NOPROGRESS, 0L);
 	SET(CURLOPT_XFERINFOFUNCTION, smtp_progress);
 	SET(CURLOPT_XFERINFODATA, s);
@@ -218,52 +207,44 @@ static void *smtp_carrier(struct mailer *m)
 	return NULL;
 }
 
+/* ---- a mail ---- */
+
 static CURLcode smtp_perform(struct smtp *s)
 {
 	s->sent = 0;
 	s->replies = s->refusal = 0;
-	s->refused_first = false;
+	s->stage = STAGE_HELLO;
 	s->words[0] = s->error[0] = '\0';
 	return curl_easy_perform(s->curl);
 }
 
-/* Only a refusal of this very mail is for good. One of us (login, TLS, greeting) is the admin's to mend, and the mail
+/* Only a refusal of this very mail is for good. One of us (greeting, TLS, login) is the admin's to mend, and the mail
  * must not be lost for it. */
-static void smtp_judge(const struct smtp *s, CURLcode code, struct mailer_result *ret)
+static enum attempt smtp_judge(const struct smtp *s, CURLcode code)
 {
-	long connects = 0;
-
-	if (code == CURLE_OK) {
-		mailer_result(ret, MAILER_SENT, 250, "");
-		return;
-	}
-	(void)curl_easy_getinfo(s->curl, CURLINFO_NUM_CONNECTS, &connects);
-	bool greeting = s->refused_first && connects > 0;
-	bool ours = code == CURLE_LOGIN_DENIED || code == CURLE_USE_SSL_FAILED || code == CURLE_REMOTE_ACCESS_DENIED ||
-		    code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
-		    code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_OPERATION_TIMEDOUT;
-	const char *words = s->words[0] ? s->words : s->error[0] ? s->error : curl_easy_strerror(code);
-	mailer_result(ret, s->refusal >= 500 && !greeting && !ours ? MAILER_PERMANENT : MAILER_TEMPORARY, s->refusal,
-		      words);
+	if (code == CURLE_OK)
+		return ATTEMPT_TAKEN;
+	if (s->refusal >= 500 && s->stage >= STAGE_RCPT && !mailer_is_policy(s->words))
+		return ATTEMPT_FINAL;
+	if (s->refusal >= 500 && s->stage >= STAGE_MAIL)
+		return ATTEMPT_REFUSED;
+	if (code == CURLE_ABORTED_BY_CALLBACK || (s->refusal == 0 && s->stage == STAGE_DATA && s->sent == s->text.len))
+		return ATTEMPT_UNSURE;
+	return ATTEMPT_LATER;
 }
 
-static void smtp_deliver(void *carrier, const struct mailer_mail *mail, struct mailer_result *ret)
+static enum attempt smtp_attempt(struct smtp *s, struct mailer_relay *relay, int64_t deadline)
 {
-	struct smtp *s = carrier;
-	struct curl_slist *to = curl_slist_append(NULL, mail->to);
+	char url[600];
 	long connects = 0;
 
-	mailer_result(ret, MAILER_TEMPORARY, 0, "out of memory");
-	buf_wipe(&s->text);
-	mailer_lines(&s->text, mail->message, mail->len, "\r\n");
-	if (s->text.failed) {
-		buf_free(&s->text);
-		goto out;
+	(void)snprintf(url, sizeof(url), "%s://%s", strcmp(s->m->conf->mail_smtp_tls, "tls") == 0 ? "smtps" : "smtp",
+		       relay->at);
+	if (curl_easy_setopt(s->curl, CURLOPT_URL, url) ||
+	    curl_easy_setopt(s->curl, CURLOPT_TIMEOUT_MS, (long)(deadline - clock_mono_ms()))) {
+		(void)snprintf(s->words, sizeof(s->words), "out of memory");
+		return ATTEMPT_LATER;
 	}
-	if (!to || curl_easy_setopt(s->curl, CURLOPT_MAIL_FROM, mail->from) ||
-	    curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, to) ||
-	    curl_easy_setopt(s->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)s->text.len))
-		goto out;
 	CURLcode code = smtp_perform(s);
 	if (code != CURLE_OK && s->replies == 0 && s->sent == 0 &&
 	    !curl_easy_getinfo(s->curl, CURLINFO_NUM_CONNECTS, &connects) && connects == 0) {
@@ -272,8 +253,63 @@ static void smtp_deliver(void *carrier, const struct mailer_mail *mail, struct m
 		code = smtp_perform(s);
 		(void)curl_easy_setopt(s->curl, CURLOPT_FRESH_CONNECT, 0L);
 	}
-	smtp_judge(s, code, ret);
-out:
+	if (code != CURLE_OK && !s->words[0])
+		(void)snprintf(s->words, sizeof(s->words), "%s", s->error[0] ? s->error : curl_easy_strerror(code));
+	/* what a relay says of a mail does not speak against the relay, but 421 does (RFC 5321 3.8) */
+	if (code != CURLE_ABORTED_BY_CALLBACK)
+		mailer_relay_failed(relay, code != CURLE_OK &&
+					       (s->stage == STAGE_HELLO || s->refusal == 0 || s->refusal == 421));
+	return smtp_judge(s, code);
+}
+
+/* One relay after the other until one takes it or it is refused for good. Of several the words name each. */
+static void smtp_try_all(struct smtp *s, struct mailer_result *ret)
+{
+	struct mailer_relay *order[CONF_RELAYS_MAX];
+	int64_t deadline = clock_mono_ms() + TOTAL_MS;
+	enum attempt a = ATTEMPT_LATER;
+	enum mailer_state state = MAILER_PERMANENT;
+	AUTO_BUF words = BUF_INIT;
+	size_t n = s->m->n_relays, i = 0;
+
+	mailer_relays_order(s->m, order);
+	for (; i < n && (i == 0 || clock_mono_ms() + LEAST_MS <= deadline); i++) {
+		struct mailer_result one;
+		a = smtp_attempt(s, order[i], deadline);
+		if (a == ATTEMPT_LATER || a == ATTEMPT_UNSURE)
+			state = MAILER_TEMPORARY;
+		mailer_result(&one, state, s->refusal, s->words);
+		if (n > 1) /* so many words that each relay has some */
+			buf_addf(&words, "%s%.*s (%s)", i > 0 ? "; " : "", (int)(WORDS_ALL / n), one.reason,
+				 order[i]->at);
+		else
+			buf_adds(&words, one.reason);
+		if (a != ATTEMPT_LATER && a != ATTEMPT_REFUSED)
+			break;
+	}
+	if (i < n && a == ATTEMPT_REFUSED) /* no time was left for the others */
+		state = MAILER_TEMPORARY;
+	if (a == ATTEMPT_TAKEN)
+		mailer_result(ret, MAILER_SENT, 250, "");
+	else
+		mailer_result(ret, a == ATTEMPT_FINAL ? MAILER_PERMANENT : state, s->refusal,
+			      buf_str(&words) ? buf_str(&words) : "out of memory");
+}
+
+static void smtp_deliver(void *carrier, const struct mailer_mail *mail, struct mailer_result *ret)
+{
+	struct smtp *s = carrier;
+	struct curl_slist *to = curl_slist_append(NULL, mail->to);
+
+	mailer_result(ret, MAILER_TEMPORARY, 0, "out of memory");
+	buf_wipe(&s->text);
+	mailer_lines(&s->text, mail->message, mail->len, "\r\n");
+	if (s->text.failed)
+		buf_free(&s->text);
+	else if (to && !curl_easy_setopt(s->curl, CURLOPT_MAIL_FROM, mail->from) &&
+		 !curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, to) &&
+		 !curl_easy_setopt(s->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)s->text.len))
+		smtp_try_all(s, ret);
 	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, NULL);
 	curl_slist_free_all(to);
 	buf_wipe(&s->text);
