@@ -36,7 +36,7 @@ static const struct ctl_command main_commands[] = {
      B(ALL_UNFINISHED) | B(FILE) | B(REPLACE_OWN) | B(PASSWORDS), 0, ANY, user_reissue},
     {"user recover", "LOGIN", "make a one-time code for somebody who lost phone and recovery codes", B(JSON), 1, 1,
      user_recover},
-    {"user unlock", "LOGIN", "forget wrong passwords and codes; app codes disabled by them work again", 0, 1, 1,
+    {"user unlock", "LOGIN", "forget wrong passwords and codes; codes disabled by them work again", 0, 1, 1,
      user_unlock},
     {"user sessions", "LOGIN", "list the browsers that one person is logged in with", B(JSON), 1, 1, user_sessions},
     {"user logout", "LOGIN", "end all of one person's sessions in browsers", 0, 1, 1, user_logout},

@@ -108,6 +108,22 @@ static const struct {
 };
 #define PAMCHECK_ARGS (sizeof pamcheck_args / sizeof *pamcheck_args)
 
+/* Codes by mail where no mail goes out; and an option that changes nothing. */
+static void check_mail(struct pamcheck *p, const struct pamconf_line *l, const struct policy_pam *policy)
+{
+	const struct conf *c = p->conf;
+	if (!c || l->type != PAMCONF_AUTH)
+		return;
+	enum mailcode_policy mail = policy->mailcode_given ? policy->mailcode : mailcode_policy_of(c->mailcode_pam);
+	if (policy->prompt_by_method && mail == MAILCODE_FORBIDDEN)
+		say(p, false, "take it out, or let codes by mail in: mailcode= (pam_kosmo(8))",
+		    "%s:%u: prompt_by_method=yes has no effect: codes by mail are forbidden here", l->file, l->line);
+	if (mail != MAILCODE_FORBIDDEN && strcmp(c->mail_transport, "smtp") == 0 && !c->mail_from[0])
+		say(p, false, "set mail.from (kosmo.conf(5)), or say mailcode=forbidden in that line",
+		    "%s:%u: codes by mail are a way here, but mail.from is empty, and no mail goes out", l->file,
+		    l->line);
+}
+
 static void check_args(struct pamcheck *p, const struct pamconf_line *l)
 {
 	struct wire_msg *m = calloc(1, sizeof *m);
@@ -137,6 +153,8 @@ static void check_args(struct pamcheck *p, const struct pamconf_line *l)
 	if (policy_pam_options(m, &policy, &why))
 		say(p, true, "mend the argument (pam_kosmo(8)); it refuses every login", "%s:%u: %s", l->file, l->line,
 		    why.text);
+	else
+		check_mail(p, l, &policy);
 	free(m);
 }
 

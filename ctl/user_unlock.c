@@ -2,24 +2,27 @@
 #include "config.h"
 
 #include "ctl/commands.h"
+#include "keeper/factor.h"
 #include "keeper/limits.h"
 #include <inttypes.h>
 
 static enum err unlock_tx(struct ctl *c, const char *login, int64_t *ret_n)
 {
+	static const enum factor_kind kinds[] = {FACTOR_TOTP, FACTOR_MAILCODE};
 	struct person p;
-	bool disabled = false;
+	bool disabled[2] = {false};
 	enum err e = ctl_begin(c);
 	if (!e)
 		e = store_person_by_login(c->st, login, &p);
-	if (!e)
-		e = limits_disabled(c->st, &p.id, FACTOR_TOTP, &disabled);
+	for (size_t i = 0; !e && i < 2; i++)
+		e = limits_disabled(c->st, &p.id, kinds[i], &disabled[i]);
 	if (!e)
 		e = store_counter_clear_all(c->st, &p.id, -1, ret_n);
 	if (!e)
 		e = ctl_audit(c, &p.id, "user.unlock", "");
-	if (!e && disabled)
-		e = ctl_audit(c, &p.id, "factor.enabled", "totp");
+	for (size_t i = 0; !e && i < 2; i++)
+		if (disabled[i])
+			e = ctl_audit(c, &p.id, "factor.enabled", factor_name(kinds[i]));
 	if (!e)
 		e = ctl_commit(c);
 	ctl_rollback(c);

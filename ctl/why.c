@@ -5,6 +5,7 @@
 #include "keeper/require.h"
 #include <inttypes.h>
 #include <stdarg.h>
+#include <string.h>
 
 #define WHY_COUNTERS 256
 
@@ -65,7 +66,10 @@ static const char *why_place(int lane)
 
 static const char *why_kind(int kind)
 {
-	return kind == FACTOR_NONE ? "passwords" : kind == FACTOR_RECOVERY ? "recovery codes" : "codes";
+	return kind == FACTOR_NONE	 ? "passwords"
+	       : kind == FACTOR_RECOVERY ? "recovery codes"
+	       : kind == FACTOR_MAILCODE ? "codes by mail"
+					 : "codes";
 }
 
 static bool why_lane(const struct counter_row *r, int64_t now, struct why *w)
@@ -87,11 +91,40 @@ static bool why_lane(const struct counter_row *r, int64_t now, struct why *w)
 
 static bool why_disabled(const struct counter_row *r, struct why *w)
 {
-	return r->key.kind == FACTOR_TOTP && r->key.lane == LANE_ALL && r->counter.not_before == INT64_MAX &&
+	return (r->key.kind == FACTOR_TOTP || r->key.kind == FACTOR_MAILCODE) && r->key.lane == LANE_ALL &&
+	       r->counter.not_before == INT64_MAX &&
 	       why_say(w, "factor_disabled",
-		       "cannot log in with codes of the app: %" PRId64 " wrong ones in a row disabled them; a recovery "
-		       "code or kosmoctl user unlock enables them again",
-		       r->counter.failures);
+		       "cannot log in with codes %s: %" PRId64 " wrong ones in a row disabled them; a recovery code or "
+		       "kosmoctl user unlock enables them again",
+		       r->key.kind == FACTOR_TOTP ? "of the app" : "by mail", r->counter.failures);
+}
+
+/* Apart from the lanes: five wrong codes by mail an hour and twenty a day, whatever the code. */
+static enum err why_spent(struct ctl *c, const struct person *p, int64_t now, struct why *w, bool *ret_found)
+{
+	char until[32];
+	int64_t wait = 0;
+	enum err e = mailcode_spent(c->st, c->seal, &p->id, now, &wait);
+	if (e)
+		return e;
+	ctl_time_local(now + wait, until);
+	*ret_found =
+	    wait > 0 && why_say(w, "mailcodes_spent",
+				"cannot log in with codes by mail until %s: too many were wrong; kosmoctl user "
+				"unlock ends it",
+				until);
+	return ERR_NONE;
+}
+
+/* Staff whose only way is one that the terminal does not take. */
+static bool why_terminal(const struct ctl *c, const struct person *p, const struct facts *f, struct why *w)
+{
+	return p->role == ROLE_STAFF && f->mail && !f->app && !f->sheet &&
+	       !strcmp(c->conf->mailcode_pam, "forbidden") &&
+	       why_say(
+		   w, "mail_forbidden",
+		   "can log in in the browser; at the terminal codes by mail, which are the only way of this person, "
+		   "are forbidden (mailcode.pam), unless the service's own mailcode= allows them");
 }
 
 /* The worst of them: a factor that is disabled, the lane that is closed for longest. */
@@ -139,12 +172,16 @@ enum err why_person(struct ctl *c, const struct person *p, int64_t now, struct w
 	bool found = why_account(c, p, now, &w);
 	enum err e = found ? ERR_NONE : why_counters(c, p, now, &w, &found);
 	if (!e && !found)
+		e = why_spent(c, p, now, &w, &found);
+	if (!e && !found)
 		e = require_facts(c->st, c->conf, p, now, &f);
 	if (!e && !found && !f.password_due)
 		found = why_unfinished(p, &f, &w);
 	if (!e && !found && f.password_due)
 		found = why_say(&w, "password_expired",
 				"can log in, and must then choose a new password: this one has expired");
+	if (!e && !found)
+		found = why_terminal(c, p, &f, &w);
 	if (!e && !found)
 		(void)why_say(&w, "",
 			      p->role == ROLE_STAFF ? "can log in"

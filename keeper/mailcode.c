@@ -79,3 +79,15 @@ enum err mailcode_try(struct store *st, const struct seal *seal, const struct id
 	e = limits_forget(st, seal, &quota_hour, person);
 	return e ? e : limits_forget(st, seal, &quota_day, person);
 }
+
+enum err mailcode_spent(struct store *st, const struct seal *seal, const struct id *person, int64_t now,
+			int64_t *ret_wait)
+{
+	int64_t hour = 0, day = 0;
+	enum err e = limits_look(st, seal, &quota_hour, person, now, &hour);
+	if (!e)
+		e = limits_look(st, seal, &quota_day, person, now, &day);
+	if (!e)
+		*ret_wait = hour > day ? hour : day;
+	return e;
+}

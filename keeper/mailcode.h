@@ -34,4 +34,8 @@ enum err mailcode_wait(struct keeper *k, struct store *st, const struct id *pers
 enum err mailcode_try(struct store *st, const struct seal *seal, const struct id *person, enum code_purpose purpose,
 		      const char *canonical, int64_t now, int64_t *ret_wait);
 
+/* Seconds for which none is looked at, whatever the code, for too many were wrong; 0: one would be. Reads only. */
+enum err mailcode_spent(struct store *st, const struct seal *seal, const struct id *person, int64_t now,
+			int64_t *ret_wait);
+
 #endif

@@ -98,6 +98,8 @@ SHAPES = {
     "unknown argument": ("sudo", AUTH.replace("kosmo.so", "kosmo.so nonsense") + ACCOUNT, 'unknown option "nonsense"', "fail"),
     "bad password=": ("sudo", AUTH.replace("kosmo.so", "kosmo.so password=no") + ACCOUNT, "password= takes", "fail"),
     "bad uid_min=": ("sudo", AUTH.replace("kosmo.so", "kosmo.so uid_min=x") + ACCOUNT, "uid_min=x: a bad value", "fail"),
+    "a prompt for no mail": ("sudo", AUTH.replace("kosmo.so", "kosmo.so mailcode=forbidden prompt_by_method=yes") + ACCOUNT,
+                             "prompt_by_method=yes has no effect", "warn"),
     "twice": ("sudo", AUTH.replace("kosmo.so", "kosmo.so also=a also=b") + ACCOUNT, "also=b: given twice", "fail"),
     "another keeper": ("sudo", AUTH.replace("kosmo.so", "kosmo.so socket=/run/x.sock") + ACCOUNT, "the module asks at /run/x.sock", "fail"),
     "another file": ("sudo", AUTH.replace("kosmo.so", "kosmo.so conf=/etc/x.conf") + ACCOUNT, "is not the file that the keeper runs on", "fail"),
@@ -112,6 +114,20 @@ def test_shapes(look, what):
     service, stack, text, state = SHAPES[what]
     found = [f for f in look({service: stack}) if text in f["text"]]
     assert found and found[0]["state"] == state and found[0]["remedy"], look({})
+
+
+def test_codes_by_mail_and_no_sender(k, look):
+    """A code by mail needs somebody who sends it."""
+    drop = k.dir / "kosmo.conf.d/zz-mail.conf"
+    said = "codes by mail are a way here, but mail.from is empty"
+    try:
+        for conf, option, warned in (("", "", True), ("", "mailcode=forbidden", False), ("[mailcode]\npam = forbidden\n", "", False),
+                                     ("[mailcode]\npam = forbidden\n", "mailcode=last", True)):
+            drop.write_text(f'[mail]\ntransport = smtp\nfrom =\n{conf}')
+            found = look({"sudo": AUTH.replace("kosmo.so", "kosmo.so " + option) + ACCOUNT})
+            assert any(said in text for text in worst(found)) == warned, (conf, option, found)
+    finally:
+        drop.unlink()
 
 
 def test_common_file(look, tree):

@@ -193,8 +193,14 @@ def test_why_somebody_cannot_get_in(h):
     store("UPDATE counter SET failures = 100, not_before = ? WHERE lane = 7", now + 80000)
     why("bob", "lane_closed", "cannot log in until", "100 wrong passwords in a row", "user unlock")
     store(row, 1, 8, nothing, 100, (1 << 63) - 1, now, (1 << 63) - 1)
-    why("bob", "factor_disabled", "recovery code", "user unlock")
-    assert h("user", "unlock", "bob").out == "bob: unlocked\n" and h.events()[:2] == ["factor.enabled", "user.unlock"]
+    why("bob", "factor_disabled", "codes of the app", "recovery code", "user unlock")
+    store("UPDATE counter SET kind = 3 WHERE lane = 8")
+    why("bob", "factor_disabled", "codes by mail", "recovery code", "user unlock")
+    store(row, 1, 8, nothing, 100, (1 << 63) - 1, now, (1 << 63) - 1)
+    assert h("user", "unlock", "bob").out == "bob: unlocked\n" and h.events()[:3] == ["factor.enabled", "factor.enabled", "user.unlock"]
+    store(row, 3, 7, nothing, 100, now + 80000, now, now + 90000)
+    why("bob", "lane_closed", "100 wrong codes by mail in a row")
+    assert h("user", "unlock", "bob").out == "bob: unlocked\n"
     why("bob", "", "can log in")
     assert h("user", "unlock", "bob").out == "bob: nothing was counted\n" and h("user", "unlock", "nobody-here").exit == INPUT
     store("INSERT INTO batch VALUES (?, 1, 0)", b"x" * 16)

@@ -1,5 +1,6 @@
 """One-time codes by mail at the terminal: Enter at the code's question. Dialogues with the keeper, the module's driver, and
 the real programs; that nothing of it shows is test_secrecy.py's."""
+import json
 import os
 import shutil
 import subprocess
@@ -177,7 +178,12 @@ def test_tries(instance):
     no_waits(instance)
     assert login(instance, p, "", c) == "deny", "this hour's are spent"
     assert "too many mailed codes" in instance.ctl("audit", "--person", p.login)
-    later(instance)
+    no_waits(instance)
+    show = json.loads(instance.ctl("user", "show", "--json", p.login))
+    assert show["blocked_by"] == "mailcodes_spent" and "too many were wrong" in show["access"], show
+    assert [a["kind"] for a in show["authenticators"]] == ["mail"]
+    instance.ctl("user", "unlock", p.login)
+    assert json.loads(instance.ctl("user", "show", "--json", p.login))["blocked_by"] == ""
     assert login(instance, p, "", c) == "deny", "this code's, too"
 
 
