@@ -47,6 +47,7 @@ const struct conf_option conf_options[] = {
 	{"pam.change_needs_code", CONF_CHOICE, AT(pam_change_needs_code), "yes", "yes|no", 0, 0},
 	{"pam.key_services", CONF_STRING, AT(pam_key_services), "sshd", NULL, 0, 0},
 	{"policy.remove_last_strong", CONF_CHOICE, AT(policy_remove_last_strong), "no", "yes|no", 0, 0},
+	{"email", CONF_CHOICE, AT(email), "required", "required|optional", 0, 0},
 	{"mailcode.web", CONF_CHOICE, AT(mailcode_web), "allowed", "allowed|last|forbidden", 0, 0},
 	{"mailcode.pam", CONF_CHOICE, AT(mailcode_pam), "last", "allowed|last|forbidden", 0, 0},
 	{"mail.transport", CONF_CHOICE, AT(mail_transport), "smtp", "smtp|sendmail|maildir", 0, 0},

@@ -43,6 +43,7 @@ struct conf {
 	/* yes, no: may somebody remove (or replace by less) their last app or passkey while mailed codes or a code
 	 * sheet are left? */
 	char *policy_remove_last_strong;
+	char *email; /* required, optional: must everybody have an address? */
 	/* one-time codes by mail, where they are registered: allowed, last (only who has nothing better), forbidden */
 	char *mailcode_web, *mailcode_pam;
 	/* mail */

@@ -41,6 +41,7 @@ enum args_option {
 	OPT_FORCE,
 	OPT_DUE,
 	OPT_UNDO,
+	OPT_EMAIL_OPTIONAL,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT64_C(1) << (o))

@@ -165,6 +165,7 @@ static void user_show_json(const struct ctl *c, const struct user_all *u)
 	json_bool(&j, "birth_date_confirmed", p->birth_confirmed);
 	json_str(&j, "email", p->email);
 	json_bool(&j, "email_verified", p->email_verified);
+	json_bool(&j, "email_optional", p->email_optional);
 	json_str(&j, "locale", p->locale);
 	json_str(&j, "password", user_password(p));
 	ctl_time_utc(p->password_set, b);
@@ -229,7 +230,7 @@ static void user_show_text(const struct ctl *c, const struct user_all *u)
 	user_birth(p, b);
 	(void)printf("%-16s %s%s\n", "birth date", b, p->birth_confirmed ? " (confirmed)" : "");
 	(void)printf("%-16s %s%s\n", "e-mail", p->email,
-		     !p->email[0]	 ? ""
+		     !p->email[0]	 ? p->email_optional ? "none (need not have one)" : ""
 		     : p->email_verified ? " (confirmed)"
 					 : " (not confirmed)");
 	(void)printf("%-16s %s\n", "language", p->locale);

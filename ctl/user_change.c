@@ -35,6 +35,16 @@ static enum ctl_exit user_change_options(const struct args *a, struct row *r)
 	return why ? ctl_input("%s", why) : CTL_OK;
 }
 
+/* --email-optional: -1 where not given. */
+static enum ctl_exit user_change_optional(const struct args *a, int *ret)
+{
+	const char *v = a->value[OPT_EMAIL_OPTIONAL];
+	if (v && strcmp(v, "yes") != 0 && strcmp(v, "no") != 0)
+		return ctl_input("email-optional: it is neither yes nor no");
+	*ret = v ? strcmp(v, "yes") == 0 : -1;
+	return CTL_OK;
+}
+
 /* What a login must be for a role. */
 static enum ctl_exit user_change_login(const struct args *a, const char *login, enum role role)
 {
@@ -109,12 +119,13 @@ static enum ctl_exit user_add_row(const struct args *a, struct row *r)
 	return x;
 }
 
-static enum ctl_exit user_add_store(struct ctl *c, const struct row *r, struct passfile *pass)
+static enum ctl_exit user_add_store(struct ctl *c, const struct row *r, bool email_optional, struct passfile *pass)
 {
 	struct person p;
 	char initial[PERSON_INITIAL];
 	struct errmsg m = {""};
 	enum err e = person_from_row(c->seal, r, clock_now(), &p, initial);
+	p.email_optional = email_optional;
 	if (!e && initial[0])
 		e = passfile_add(pass, p.login, p.name, initial, &m);
 	if (!e && initial[0])
@@ -149,7 +160,10 @@ enum ctl_exit user_change_add(struct ctl *c, const struct args *a)
 	struct errmsg m = {""};
 	struct passfile pass = PASSFILE_NONE;
 	bool left;
+	int optional = -1;
 	enum ctl_exit r = user_add_row(a, &row);
+	if (!r)
+		r = user_change_optional(a, &optional);
 	if (!r)
 		r = ctl_conf(c);
 	if (!r)
@@ -159,7 +173,7 @@ enum ctl_exit user_change_add(struct ctl *c, const struct args *a)
 	if (!r)
 		r = ctl_store(c);
 	if (!r)
-		r = user_add_store(c, &row, &pass);
+		r = user_add_store(c, &row, optional > 0, &pass);
 	passfile_close(&pass, r == CTL_OK, &left);
 	if (left)
 		ctl_say("%s holds nothing of use; delete it", pass.path);
@@ -221,6 +235,7 @@ static enum ctl_exit user_change(struct ctl *c, const char *word, const char *ev
 
 struct user_set {
 	const struct args *a;
+	int email_optional; /* -1: as it is */
 	struct row row;
 };
 
@@ -247,6 +262,9 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 	bool name = user_set_text(v[OPT_NAME], p->name, r->name, sizeof p->name);
 	bool locale = user_set_text(v[OPT_LOCALE], p->locale, r->locale, sizeof p->locale);
 	bool email = user_set_text(v[OPT_EMAIL], p->email, r->email, sizeof p->email);
+	bool optional = s->email_optional >= 0 && p->email_optional != (bool)s->email_optional;
+	if (optional)
+		p->email_optional = s->email_optional;
 	if (birth)
 		p->birth = r->birth;
 	if ((birth || role) && (role ? r->role : p->role) == ROLE_MEMBER && !p->birth.year) {
@@ -257,9 +275,10 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 		p->email_verified = false;
 	if (role)
 		p->role = r->role;
-	if (name || birth || email || role || locale)
-		(void)snprintf(what, 64, "changed%s%s%s%s%s", name ? " name" : "", birth ? " birth_date" : "",
-			       email ? " email" : "", role ? " role" : "", locale ? " locale" : "");
+	if (name || birth || email || optional || role || locale)
+		(void)snprintf(what, 64, "changed%s%s%s%s%s%s", name ? " name" : "", birth ? " birth_date" : "",
+			       email ? " email" : "", optional ? " email_optional" : "", role ? " role" : "",
+			       locale ? " locale" : "");
 	/* A link on its way to the old address would make that one the person's again. */
 	enum err e = email ? store_code_void(c->st, &p->id) : ERR_NONE;
 	/* Another role is another person to the requirements: everything open begins anew. */
@@ -268,7 +287,8 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 
 enum ctl_exit user_change_set(struct ctl *c, const struct args *a)
 {
-	static const enum args_option settable[] = {OPT_NAME, OPT_BIRTH, OPT_EMAIL, OPT_ROLE, OPT_LOCALE};
+	static const enum args_option settable[] = {OPT_NAME,		OPT_BIRTH, OPT_EMAIL,
+						    OPT_EMAIL_OPTIONAL, OPT_ROLE,  OPT_LOCALE};
 	struct user_set s = {.a = a};
 	char login[LOGIN_MAX + 1];
 	bool any = false;
@@ -279,6 +299,8 @@ enum ctl_exit user_change_set(struct ctl *c, const struct args *a)
 	if (a->value[OPT_ROLE] && !a->value[OPT_ROLE][0])
 		return ctl_input("role: it is neither member nor staff");
 	enum ctl_exit r = user_change_options(a, &s.row);
+	if (!r)
+		r = user_change_optional(a, &s.email_optional);
 	if (!r && !ctl_login(a->word[0], login))
 		r = CTL_INPUT;
 	if (!r && s.row.role == ROLE_STAFF)

@@ -155,6 +155,7 @@ static bool why_unfinished(const struct person *p, const struct facts *f, struct
 	    [REQ_BIRTH] = "confirming the birth date",	  [REQ_TERMS] = "accepting the terms",
 	    [REQ_EMAIL] = "confirming an e-mail address", [REQ_METHOD] = "choosing a method",
 	    [REQ_PASSWORD] = "setting a password",	  [REQ_AUTHENTICATOR] = "registering an app",
+	    [REQ_SHEET] = "making a new sheet of codes",
 	};
 	const struct requirement *web = require_first(f, DOOR_WEB);
 	if (!web || (p->role == ROLE_STAFF && !require_first(f, DOOR_PAM) && p->password[0]))

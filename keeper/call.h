@@ -109,6 +109,8 @@ void session_settle(struct call *c, bool committed);
 enum err session_end(struct call *c); /* [tx] */
 void session_left(struct call *c);    /* after it: the browser is a stranger's, with a fresh token */
 bool session_stepped_up(const struct call *c);
+/* Within LOST_LIFE. */
+bool session_proven_lately(const struct call *c);
 /* Seconds for which the browser is to keep the cookie of a session that is kept; 0: until it is closed. */
 int64_t session_keeps(const struct call *c);
 /* What a page calls a session by: nothing that opens it or finds it in the store. */
@@ -147,6 +149,8 @@ void flow_login(struct call *c);
 void flow_code(struct call *c);
 void flow_guard(struct call *c);
 void flow_guard_again(struct call *c);
+void flow_email_none(struct call *c);
+void flow_sheet(struct call *c);
 void flow_lost_help(struct call *c);
 void flow_lost(struct call *c);
 void flow_lost_which(struct call *c);
@@ -202,6 +206,10 @@ enum err lost_anew_lives(struct call *c, bool *ret);
  * that it may have opened. The new recovery codes, but of a sheet's own, are in the session's scratch then. */
 enum err lost_replaced(struct call *c, const struct person *p, const struct authenticator *fresh);
 
+/* May this person have no address? */
+bool email_may_be_none(const struct call *c);
+/* [tx] The sheet that waits for one of its codes is there. */
+enum err sheet_prepare(struct call *c, const struct person *p);
 /* [tx] The TOTP key that waits for its first right code is there. */
 enum err app_prepare(struct call *c, const struct person *p);
 /* A new password from fields new and again: puts errors, true if it may be set. current: the present one in NFKC, NULL

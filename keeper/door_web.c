@@ -55,6 +55,7 @@ static const struct action actions[] = {
     {"email.sent", flow_email_sent, NULL, NEED_STEP, REQ_EMAIL, false, "/first/email/sent"},
     {"email.code", NULL, flow_email_code, NEED_STEP, REQ_EMAIL, false, "/first/email/sent"},
     {"email.again", NULL, flow_email_again, NEED_STEP, REQ_EMAIL, false, "/first/email/sent"},
+    {"email.none", NULL, flow_email_none, NEED_STEP, REQ_EMAIL, false, "/first/email"},
     {"email.state", flow_email_state, NULL, NEED_NOTHING, 0, false, "/first/email/sent"},
     {"method", flow_method, flow_method, NEED_STEP, REQ_METHOD, false, "/first/method"},
     {"own-password", flow_own_password, flow_own_password, NEED_STEP, REQ_PASSWORD, true, "/first/password"},
@@ -62,6 +63,7 @@ static const struct action actions[] = {
     {"link", flow_link, NULL, NEED_NOTHING, 0, false, "/"},
     {"link.confirm", NULL, flow_link_confirm, NEED_NOTHING, 0, false, "/"},
     {"app", flow_app, flow_app, NEED_APP, REQ_AUTHENTICATOR, false, "/app"},
+    {"sheet", flow_sheet, flow_sheet, NEED_APP, REQ_AUTHENTICATOR, false, "/sheet"},
     {"app.qr", flow_app_qr, NULL, NEED_APP, 0, false, "/app"},
     {"app.cancel", NULL, flow_app_cancel, NEED_ALL, 0, false, "/app"},
     {"recovery", flow_recovery, flow_recovery, NEED_IN, 0, false, "/recovery"},
@@ -117,6 +119,7 @@ static const char *notice(const struct call *c)
 	    {"again", N_("The mail is being sent again.")},
 	    {"wait", N_("A mail was sent a moment ago. Please wait a little before you have it sent again.")},
 	    {"confirmed", N_("Your e-mail address is confirmed.")},
+	    {"sheet", N_("The new sheet is valid from now on. Please throw the old one away.")},
 	    {"as-before", N_("Nothing was changed.")},
 	    {"ended", N_("That device is logged out.")},
 	    {"others-ended", N_("All other devices are logged out.")},
@@ -198,7 +201,8 @@ bool call_allowed(struct call *c)
 		ok = in;
 		break;
 	case NEED_APP:
-		ok = anew || (in && (c->unmet ? c->unmet->id == REQ_AUTHENTICATOR : proven(c)));
+		ok = anew ||
+		     (in && (c->unmet ? c->unmet->id == REQ_AUTHENTICATOR || c->unmet->id == REQ_SHEET : proven(c)));
 		break;
 	case NEED_ALL:
 		ok = in && !c->unmet;

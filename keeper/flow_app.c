@@ -350,10 +350,18 @@ static enum err recovery_again(struct call *c, struct person *p, void *arg)
 	return e ? e : store_session_save(c->st, &c->session);
 }
 
+static enum err sheet_again(struct call *c, struct person *p, void *arg)
+{
+	(void)arg;
+	return sheet_prepare(c, p);
+}
+
 void flow_recovery_new(struct call *c)
 {
-	enum err e = call_transact(c, recovery_again, NULL);
-	if (e)
+	enum err e = call_transact(c, c->facts.sheet ? sheet_again : recovery_again, NULL);
+	if (!e && c->facts.sheet) /* those are shown, and proven, on their own page */
+		view_redirect(c, "/sheet");
+	else if (e)
 		view_failure(c, e, "the recovery codes");
 	else
 		view_redirect(c, "/recovery");

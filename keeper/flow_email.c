@@ -29,6 +29,8 @@ static void form_page(struct call *c, const struct way *w)
 {
 	view_put(c, "email", c->post ? call_field(c, "email") : c->person.email);
 	view_put(c, "base", w->base);
+	if (w->purpose == CODE_VERIFY_EMAIL && email_may_be_none(c))
+		view_put(c, "optional", "1");
 	view_page(c, "email");
 }
 

@@ -230,6 +230,12 @@ static bool factor_right(struct call *c, attempt_within within)
 	return true;
 }
 
+/* Who logs in with the codes of a sheet and with nothing else. */
+static bool sheet_only(const struct call *c)
+{
+	return c->facts.sheet && !c->facts.app && !c->facts.mail;
+}
+
 /* Before anything was typed, too: the code that is asked for would not be taken. */
 static void code_look(struct call *c)
 {
@@ -249,7 +255,7 @@ void flow_code(struct call *c)
 		return;
 	}
 	code_look(c);
-	view_page(c, "code");
+	view_page(c, sheet_only(c) ? "code-sheet" : "code");
 }
 
 /* ---- the mailed code of an unfinished enrolment ---- */

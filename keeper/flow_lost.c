@@ -16,11 +16,9 @@ static bool strong(const struct authenticator *a)
 enum scratch_kind lost_state(const struct call *c)
 {
 	enum scratch_kind kind = scratch_kind(&c->session);
-	bool fresh =
-	    c->session.stepped_up && c->now >= c->session.stepped_up && c->now - c->session.stepped_up < LOST_LIFE;
 	if (kind == SCRATCH_ANEW)
 		return c->anew ? kind : SCRATCH_NONE;
-	return (kind == SCRATCH_ASK || kind == SCRATCH_LOST) && fresh ? kind : SCRATCH_NONE;
+	return (kind == SCRATCH_ASK || kind == SCRATCH_LOST) && session_proven_lately(c) ? kind : SCRATCH_NONE;
 }
 
 /* ---- where such a session begins ---- */

@@ -3,6 +3,7 @@
 #include "keeper/mail_message.h"
 #include "keeper/mail_template.h"
 #include "keeper/mail_text.h"
+#include "keeper/require.h"
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -90,6 +91,7 @@ enum err mail_notice(struct keeper *k, struct store *st, const struct person *p,
 enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id *person, const char *lang, int64_t now)
 {
 	struct person p;
+	struct facts f = {0};
 	size_t left = 0;
 	char n[24];
 	bool queued = false;
@@ -99,9 +101,12 @@ enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id 
 	memset(&p, 0, sizeof p);
 	e = store_person_by_id(st, person, &p);
 	if (!e)
+		e = require_facts(st, k->conf, &p, now, &f);
+	if (!e)
 		e = store_recovery_left(st, person, &left);
 	snprintf(n, sizeof n, "%zu", left);
-	if (!e)
+	/* who logs in with a sheet uses one each time */
+	if (!e && (!f.sheet || left <= SHEET_LOW))
 		e = mail_notice(k, st, &p, lang, MAIL_RECOVERY_USED, NULL, n, now, &queued);
 	if (!e)
 		e = store_commit(st);

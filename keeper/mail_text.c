@@ -52,6 +52,12 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 		.body = N_("A recovery code was used to log in to your account. ({time})\n"
 			  "Recovery codes left: {left}\n\n"
 			  "If this was not you, please contact us at once.\n")},
+	[MAIL_SHEET] = {
+		.name = "sheet", .needs = "", .may = "time", .urgent = false,
+		.subject = N_("A new sheet of codes was made"),
+		.body = N_("A new sheet of codes was made, to log in to your account with. ({time})\n"
+			  "The codes of an older sheet are no longer valid.\n\n"
+			  "If this was not you, please contact us at once.\n")},
 	[MAIL_LOST] = {
 		.name = "lost", .needs = "", .may = "name time", .urgent = false,
 		.subject = N_("A lost device can no longer be used"),

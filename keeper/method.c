@@ -9,6 +9,11 @@ const struct method methods[] = {
      N_("One more thing: register the authenticator app now. It takes about 3 minutes."),
      N_("After that you log in with your password and the digits from the app."), N_("Register the app now"),
      N_("Its digits will no longer be accepted here. The app itself stays on your phone.")},
+    {FACTOR_RECOVERY, "sheet", "/sheet", sheet_prepare, N_("A sheet of codes on paper"),
+     N_("You print or write down 10 codes. Each time you log in you type the next one and cross it out."),
+     N_("One more thing: make your sheet of codes now. You need a printer, or paper and a pen."),
+     N_("After that you log in with your password and the next code of the sheet."), N_("Make the sheet now"),
+     N_("You will no longer log in with the sheet. The codes that are left stay good as recovery codes.")},
     {FACTOR_NONE, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -7,9 +7,16 @@
 #define RECOVERY_SYMBOLS       13
 #define RECOVERY_ADMIN_SYMBOLS 16
 
+#define RECOVERY_SHAPE "xxxxx-xxxxx-xxx"
+
 enum err recovery_code(char ret[static RECOVERY_TEXT])
 {
-	return alphabet_fill("xxxxx-xxxxx-xxx", ret);
+	return alphabet_fill(RECOVERY_SHAPE, ret);
+}
+
+void recovery_from(const uint8_t random[static 32], char ret[static RECOVERY_TEXT])
+{
+	alphabet_shape(RECOVERY_SHAPE, random, ret);
 }
 
 bool recovery_looks_like(const char *canonical)

@@ -5,11 +5,14 @@
 
 #include "common/err.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define RECOVERY_CODES 10
 #define RECOVERY_TEXT  16 /* bytes of one as shown, with NUL */
 
 enum err recovery_code(char ret[static RECOVERY_TEXT]);
+/* From 32 bytes that nobody can guess. */
+void recovery_from(const uint8_t random[static 32], char ret[static RECOVERY_TEXT]);
 /* Does this canonical text (text_code) have the form of a recovery code (13 of the alphabet)? Decides which factor a
  * reply at the code prompt is for. */
 bool recovery_looks_like(const char *canonical);

@@ -18,7 +18,8 @@ static bool terms_met(const struct facts *f)
 
 static bool email_met(const struct facts *f)
 {
-	return f->person->email_verified;
+	/* whoever has none said so, or the admin did: the flag alone waives nothing while there is an address */
+	return f->person->email_verified || (f->person->email_optional && !f->person->email[0]);
 }
 
 static bool authenticator_met(const struct facts *f)
@@ -32,11 +33,18 @@ static bool app_offered(const struct facts *f)
 	return true;
 }
 
+/* On paper, for whoever has nothing else to get codes with. */
+static bool sheet_offered(const struct facts *f)
+{
+	return !f->person->email_verified && f->person->email_optional;
+}
+
 static const struct {
 	enum factor_kind kind;
 	bool (*offered)(const struct facts *f);
 } ways[] = {
     {FACTOR_TOTP, app_offered},
+    {FACTOR_RECOVERY, sheet_offered},
 };
 
 bool require_offers(const struct facts *f, enum factor_kind kind)
@@ -58,14 +66,20 @@ static bool password_met(const struct facts *f)
 	return f->person->password[0] != '\0' && !f->password_due;
 }
 
+static bool sheet_met(const struct facts *f)
+{
+	return !f->sheet || f->sheet_left > SHEET_LOW || !f->proven;
+}
+
 const struct requirement requirements[] = {
-    {REQ_BIRTH, BOTH_ROLES, DOOR_WEB, birth_met, "/first/birth-date"},
-    {REQ_TERMS, BOTH_ROLES, DOOR_WEB, terms_met, "/first/terms"},
-    {REQ_EMAIL, BOTH_ROLES, DOOR_WEB, email_met, "/first/email"},
-    {REQ_METHOD, BOTH_ROLES, DOOR_WEB, method_met, "/first/method"},
-    {REQ_PASSWORD, BOTH_ROLES, DOOR_WEB, password_met, "/first/password"},
-    {REQ_AUTHENTICATOR, BOTH_ROLES, DOOR_WEB | DOOR_PAM, authenticator_met, "/app"},
-    {REQ_NONE, 0, 0, NULL, NULL},
+    {REQ_BIRTH, BOTH_ROLES, DOOR_WEB, birth_met, "/first/birth-date", false},
+    {REQ_TERMS, BOTH_ROLES, DOOR_WEB, terms_met, "/first/terms", false},
+    {REQ_EMAIL, BOTH_ROLES, DOOR_WEB, email_met, "/first/email", false},
+    {REQ_METHOD, BOTH_ROLES, DOOR_WEB, method_met, "/first/method", false},
+    {REQ_PASSWORD, BOTH_ROLES, DOOR_WEB, password_met, "/first/password", false},
+    {REQ_AUTHENTICATOR, BOTH_ROLES, DOOR_WEB | DOOR_PAM, authenticator_met, "/app", false},
+    {REQ_SHEET, BOTH_ROLES, DOOR_WEB, sheet_met, "/sheet", true},
+    {REQ_NONE, 0, 0, NULL, NULL, false},
 };
 
 bool require_binds(const struct requirement *r, const struct person *p, enum door door)
@@ -87,7 +101,7 @@ void require_place(const struct facts *f, enum requirement_id id, int *ret_step,
 	for (const struct requirement *r = requirements; r->id != REQ_NONE; r++) {
 		if (!require_binds(r, f->person, DOOR_WEB))
 			continue;
-		steps++;
+		steps += !r->upkeep;
 		if (r->id == id)
 			step = steps;
 	}
@@ -111,7 +125,9 @@ enum err require_facts(struct store *st, const struct conf *conf, const struct p
 		/* one that cannot be used any more is none: its owner registers another */
 		ret->confirmed += au[i].kind != FACTOR_MAILCODE || ret->mail;
 	}
+	if (ret->sheet)
+		e = store_recovery_left(st, &p->id, &ret->sheet_left);
 	ret->password_due = ret->confirmed && policy_password_due(conf, p, now);
 	authenticator_wipe(au, n);
-	return ERR_NONE;
+	return e;
 }

@@ -6,13 +6,26 @@
 #include "common/conf.h"
 #include "keeper/factor.h"
 
-enum requirement_id { REQ_NONE = 0, REQ_BIRTH, REQ_TERMS, REQ_EMAIL, REQ_METHOD, REQ_PASSWORD, REQ_AUTHENTICATOR };
+enum requirement_id {
+	REQ_NONE = 0,
+	REQ_BIRTH,
+	REQ_TERMS,
+	REQ_EMAIL,
+	REQ_METHOD,
+	REQ_PASSWORD,
+	REQ_AUTHENTICATOR,
+	REQ_SHEET
+};
+
+#define SHEET_LOW 2 /* codes of a sheet that are left when another must be made */
 
 struct facts {
 	const struct conf *conf;
 	const struct person *person;
 	size_t confirmed;      /* authenticators that count in the browser */
 	bool app, sheet, mail; /* the ways among them: app, recovery codes as a way of their own, mailed codes */
+	size_t sheet_left;     /* codes of the sheet */
+	bool proven;	       /* a factor, lately: whoever calls sets it. What needs that is asked of nobody else */
 	bool
 	    password_due; /* the own password must be changed (policy_password_due): asked of nobody who is enrolling */
 };
@@ -23,6 +36,7 @@ struct requirement {
 	unsigned doors;		/* DOOR_* */
 	bool (*met)(const struct facts *f);
 	const char *path; /* the page where it is met */
+	bool upkeep;	  /* no step of the enrolment: it comes later, if ever */
 };
 
 extern const struct requirement requirements[];

@@ -55,6 +55,13 @@ static bool half(const struct call *c)
 	return c->session.level == SESSION_HALF || c->anew || (c->facts.confirmed && !c->session.stepped_up);
 }
 
+/* Long enough to print a sheet, or to set up a new phone. */
+bool session_proven_lately(const struct call *c)
+{
+	int64_t at = c->session.stepped_up;
+	return at && c->now >= at && c->now - at < LOST_LIFE;
+}
+
 /* The session of the call's token as it is now; c->in tells whether it leads to somebody. */
 static enum err read_session(struct call *c)
 {
@@ -74,6 +81,7 @@ static enum err read_session(struct call *c)
 		e = require_facts(c->st, c->k->conf, &c->person, c->now, &c->facts);
 		if (e)
 			return e;
+		c->facts.proven = session_proven_lately(c);
 		c->unmet = require_first(&c->facts, DOOR_WEB);
 		c->anew = c->session.level == SESSION_ANEW;
 		c->half = half(c);
