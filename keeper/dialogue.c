@@ -127,7 +127,9 @@ enum verdict dialogue_standing(struct keeper *k, struct store *st, struct attemp
 		return VERDICT_DISABLED;
 	if (ret->expires && now >= ret->expires)
 		return VERDICT_EXPIRED;
-	e = require_facts(st, k->conf, ret, now, &f);
+	/* whose only way is forbidden in the browser may still have it here */
+	enum mailcode_policy web = mailcode_policy_of(k->conf->mailcode_web);
+	e = require_facts_by(st, k->conf, ret, a->mailcode > web ? a->mailcode : web, now, &f);
 	if (e)
 		return dialogue_verdict(e);
 	return require_first(&f, DOOR_PAM) ? VERDICT_UNFINISHED : VERDICT_ALLOW;

@@ -112,13 +112,18 @@ void require_place(const struct facts *f, enum requirement_id id, int *ret_step,
 enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, int64_t now,
 		       struct facts *ret)
 {
+	return require_facts_by(st, conf, p, mailcode_policy_of(conf->mailcode_web), now, ret);
+}
+
+enum err require_facts_by(struct store *st, const struct conf *conf, const struct person *p, enum mailcode_policy mail,
+			  int64_t now, struct facts *ret)
+{
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0;
 	enum err e = factor_confirmed(st, &p->id, au, &n);
 	if (e)
 		return e;
-	*ret = (struct facts){
-	    .conf = conf, .person = p, .mail = mailcode_usable(p, au, n, mailcode_policy_of(conf->mailcode_web))};
+	*ret = (struct facts){.conf = conf, .person = p, .mail = mailcode_usable(p, au, n, mail)};
 	for (size_t i = 0; i < n; i++) {
 		ret->app = ret->app || au[i].kind == FACTOR_TOTP;
 		ret->sheet = ret->sheet || au[i].kind == FACTOR_RECOVERY;

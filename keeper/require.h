@@ -49,8 +49,12 @@ bool require_offers(const struct facts *f, enum factor_kind kind);
 /* "Step 3 of 6": the place of a requirement among those that bind a person in the browser. */
 void require_place(const struct facts *f, enum requirement_id id, int *ret_step, int *ret_steps);
 
-/* Loads what the table asks about. */
+/* Loads what the table asks about; of mailed codes, by the browser's policy. */
 enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, int64_t now,
 		       struct facts *ret);
+
+/* The same where mailed codes count by this policy. */
+enum err require_facts_by(struct store *st, const struct conf *conf, const struct person *p, enum mailcode_policy mail,
+			  int64_t now, struct facts *ret);
 
 #endif
