@@ -40,6 +40,10 @@ struct db_driver {
 	enum err (*begin)(struct db *db, enum db_tx kind, int64_t deadline_ms);
 	enum err (*commit)(struct db *db); /* on failure nothing is done and the transaction is over */
 	void (*rollback)(struct db *db);   /* nothing if none is open */
+	/* A part of an open write transaction, which may be undone alone; they do not nest. An error of unmark: the
+	 * whole must be rolled back. */
+	enum err (*mark)(struct db *db);
+	enum err (*unmark)(struct db *db, bool keep);
 
 	enum err (*prepare)(struct db *db, const char *sql, struct db_stmt **ret);
 	void (*finish)(struct db_stmt *s);

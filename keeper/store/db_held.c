@@ -105,6 +105,8 @@ static struct db_driver driver = {.create = held_create,
 void store_hold(void (*hold)(bool on))
 {
 	driver.dialect = db_sqlite.dialect;
+	driver.mark = db_sqlite.mark;
+	driver.unmark = db_sqlite.unmark;
 	driver.finish = db_sqlite.finish;
 	driver.bind = db_sqlite.bind;
 	driver.column = db_sqlite.column;

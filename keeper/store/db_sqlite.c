@@ -287,6 +287,25 @@ static enum err sq_commit(struct db *db)
 	return from_sqlite(rc);
 }
 
+static enum err sq_mark(struct db *db)
+{
+	/* an error may have undone the transaction; outside of one a savepoint would begin its own */
+	return sqlite3_get_autocommit(db->sq) ? ERR_IO : from_sqlite(run(db, &db->mark, "SAVEPOINT part"));
+}
+
+static enum err sq_unmark(struct db *db, bool keep)
+{
+	if (sqlite3_get_autocommit(db->sq))
+		return ERR_IO;
+	if (!keep) {
+		enum err e = from_sqlite(run(db, &db->undo, "ROLLBACK TO part"));
+
+		if (e != ERR_NONE)
+			return e;
+	}
+	return from_sqlite(run(db, &db->release, "RELEASE part"));
+}
+
 /* ---- opening ---- */
 
 /* The real path of the folder with the file's own name: SQLITE_OPEN_NOFOLLOW would refuse a link anywhere in the path,
@@ -319,6 +338,9 @@ static void sq_close(struct db *db)
 	sq_finish(db->begin_write);
 	sq_finish(db->commit);
 	sq_finish(db->rollback);
+	sq_finish(db->mark);
+	sq_finish(db->undo);
+	sq_finish(db->release);
 	if (!db_files_may_tidy(&db->files))
 		(void)sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_close(db->sq);
@@ -613,6 +635,8 @@ const struct db_driver db_sqlite = {
     .begin = sq_begin,
     .commit = sq_commit,
     .rollback = sq_rollback,
+    .mark = sq_mark,
+    .unmark = sq_unmark,
     .prepare = sq_prepare,
     .finish = sq_finish,
     .bind = sq_bind,

@@ -9,7 +9,7 @@
 
 struct db {
 	sqlite3 *sq;
-	struct db_stmt *begin_read, *begin_write, *commit, *rollback;
+	struct db_stmt *begin_read, *begin_write, *commit, *rollback, *mark, *undo, *release;
 	int64_t deadline; /* of the wait that is going on */
 	int wal_pages;	  /* frames in the log after the last commit */
 	int wal_limit;

@@ -5,6 +5,7 @@
 #include "keeper/store/db.h"
 #include "keeper/store/sql.h"
 #include "keeper/store/store.h"
+#include "keeper/store/turn.h"
 #include <string.h>
 
 struct audit_text;
@@ -14,7 +15,10 @@ struct store {
 	struct db *db;
 	const struct seal *seal;
 	struct db_stmt *stmt[SQL__MAX]; /* prepared at first use, kept */
+	char *path;			/* as it was opened; NULL while it is made or upgraded */
 	bool writing;			/* between begin and commit or rollback */
+	struct turn turn;		/* if it leads the transaction that it writes in */
+	struct store *at; /* whose connection and statements: another's where that one's transaction goes on here */
 	int64_t writes;
 	enum err failed;	    /* a statement failed in this transaction: it cannot be committed */
 	struct buf plain, box, mac; /* scratch that keeps its blocks, so that a bulk job allocates nothing per row */

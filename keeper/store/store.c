@@ -3,7 +3,6 @@
 #include "common/clock.h"
 #include "keeper/store/inside.h"
 #include "keeper/store/migrate.h"
-#include "keeper/store/turn.h"
 #include <stdlib.h>
 
 static const struct seal_where key_check = {.table = "schema_version", .column = "key_check"};
@@ -31,10 +30,14 @@ enum err query_open(struct query *q, struct store *st, enum sql id, const struct
 	enum err e = ERR_NONE;
 
 	*q = (struct query){.st = st};
-	if (st->stmt[id] == NULL)
-		e = st->drv->prepare(st->db, sql_text[id], &st->stmt[id]);
+	if (st->writing && st->failed != ERR_NONE) {
+		q->e = st->failed; /* the database may have undone the transaction: what came now would stand alone */
+		return q->e;
+	}
+	if (st->at->stmt[id] == NULL)
+		e = st->drv->prepare(st->at->db, sql_text[id], &st->at->stmt[id]);
 	if (e == ERR_NONE) {
-		q->s = st->stmt[id];
+		q->s = st->at->stmt[id];
 		e = st->drv->bind(q->s, v, n);
 	}
 	if (e != ERR_NONE) {
@@ -170,7 +173,7 @@ enum err store_write(struct store *st, enum sql id, const struct db_value *v, si
 	if (e == ERR_NOTFOUND) /* no row comes back, as it must be */
 		e = ERR_NONE;
 	if (e == ERR_NONE && ret_changes != NULL)
-		*ret_changes = st->drv->changes(st->db);
+		*ret_changes = st->drv->changes(st->at->db);
 	query_close(&q);
 	return e;
 }
@@ -215,25 +218,56 @@ enum err part_text(const uint8_t **p, const uint8_t *end, char *ret, size_t cap)
 
 /* ---- transactions ---- */
 
+/* The turn goes on, or everything that is in it is committed. ret: this store's part is in it, and what became of it.
+ */
+static void part_done(const struct store *st, enum err *ret)
+{
+	struct store *leader = st->at;
+	enum err e;
+
+	if (turn_pass(&leader->turn, ret))
+		return;
+	e = st->drv->commit(leader->db);
+	turn_end(&leader->turn, e);
+	if (ret != NULL)
+		*ret = e;
+}
+
+static void part_left(struct store *st)
+{
+	st->at = st;
+	st->writing = false;
+}
+
 enum err store_begin(struct store *st)
 {
 	int64_t deadline = clock_mono_ms() + STORE_BUSY_MS;
+	struct turn *t = NULL;
 	enum err e;
 
 	if (st->writing)
 		return ERR_INTERNAL;
-	e = turn_take(deadline);
+	st->turn = (struct turn){.leader = st, .db = st->path};
+	e = turn_take(&st->turn, deadline, &t);
 	if (e != ERR_NONE)
 		return e;
-	e = st->drv->begin(st->db, DB_TX_WRITE, deadline);
-	if (e != ERR_NONE) {
-		st->drv->rollback(st->db);
-		turn_give();
-		return e;
-	}
+	st->at = t->leader;
 	st->writing = true;
 	st->failed = ERR_NONE;
-	return ERR_NONE;
+	if (st->at != st) {
+		e = st->drv->mark(st->at->db);
+		if (e != ERR_NONE)
+			part_done(st, NULL);
+	} else {
+		e = st->drv->begin(st->db, DB_TX_WRITE, deadline);
+		if (e != ERR_NONE) {
+			st->drv->rollback(st->db);
+			turn_end(&st->turn, e);
+		}
+	}
+	if (e != ERR_NONE)
+		part_left(st);
+	return e;
 }
 
 enum err store_commit(struct store *st)
@@ -242,23 +276,34 @@ enum err store_commit(struct store *st)
 
 	if (!st->writing)
 		return ERR_INTERNAL;
-	if (e == ERR_NONE)
-		e = st->drv->commit(st->db);
-	else
-		st->drv->rollback(st->db);
-	st->writing = false;
-	turn_give();
+	if (e == ERR_NONE && st->at != st)
+		e = st->drv->unmark(st->at->db, true);
+	if (e != ERR_NONE) {
+		store_rollback(st);
+		return e;
+	}
+	part_done(st, &e);
+	part_left(st);
 	st->drv->tidy(st->db, false);
 	return e;
 }
 
 void store_rollback(struct store *st)
 {
+	struct store *leader = st->at;
+
 	if (!st->writing)
 		return;
-	st->drv->rollback(st->db);
-	st->writing = false;
-	turn_give();
+	if (leader == st) {
+		st->drv->rollback(st->db);
+		turn_end(&st->turn, ERR_IO); /* nobody waits: who leads does so before all others */
+	} else if (st->drv->unmark(leader->db, false) == ERR_NONE) {
+		part_done(st, NULL);
+	} else { /* none of it is done, and all are told so */
+		st->drv->rollback(leader->db);
+		turn_end(&leader->turn, ERR_IO);
+	}
+	part_left(st);
 }
 
 enum err store_read_begin(struct store *st)
@@ -280,6 +325,7 @@ struct store *store_new(const struct seal *seal)
 
 	if (st != NULL) {
 		st->drv = db_driver();
+		st->at = st;
 		st->seal = seal;
 	}
 	return st;
@@ -304,6 +350,7 @@ void store_close(struct store *st)
 	buf_free(&st->plain);
 	buf_free(&st->box);
 	buf_free(&st->mac);
+	free(st->path);
 	free(st);
 }
 
@@ -411,7 +458,8 @@ enum err store_open(const char *path, const struct seal *seal, struct store **re
 
 	if (st == NULL)
 		return err_set(m, ERR_NOMEM, "out of memory");
-	e = st->drv->open(path, false, &st->db, m);
+	st->path = strdup(path);
+	e = st->path != NULL ? st->drv->open(path, false, &st->db, m) : err_set(m, ERR_NOMEM, "out of memory");
 	if (e == ERR_NONE)
 		e = check_schema(st, path, m);
 	if (e == ERR_NONE)
