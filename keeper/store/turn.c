@@ -130,6 +130,16 @@ out:
 	return passed;
 }
 
+bool turn_waited_for(void)
+{
+	bool some;
+
+	(void)pthread_mutex_lock(&lock);
+	some = first != NULL;
+	(void)pthread_mutex_unlock(&lock);
+	return some;
+}
+
 void turn_end(struct turn *t, enum err result)
 {
 	(void)pthread_mutex_lock(&lock);

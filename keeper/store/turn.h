@@ -30,6 +30,7 @@ enum err turn_take(struct turn *own, int64_t deadline_ms, struct turn **ret);
 /* The caller's part is done. false: nobody is there to go on, the caller must commit or roll back the whole and then
  * turn_end. true: somebody went on; with ret, it is over, and *ret is its result. */
 bool turn_pass(struct turn *t, enum err *ret);
+bool turn_waited_for(void); /* somebody is in the queue */
 /* Everybody who waits for t is told, and the next one has the turn. t is its leader's again. */
 void turn_end(struct turn *t, enum err result);
 
