@@ -19,7 +19,7 @@ SECOND = TOLD + "\n" + CODE
 RECOVERY = "abcde-fghjk-mnp"
 MAIL = [Person(f"m{i:02}", seed=False) for i in range(30)]
 UNUSED = iter(MAIL[1:])
-BOTH = [Person(f"b{i}") for i in range(8)]  # an app, too
+BOTH = [Person(f"b{i}") for i in range(12)]  # an app, too
 UNUSED_BOTH = iter(BOTH)
 JAPANESE, ENGLISH, APP, MEMBER = Person("ja", seed=False), Person("en", seed=False), Person("app"), Person("mitsuko", role="member", seed=False)
 STAFF = MAIL + BOTH + [JAPANESE, ENGLISH, APP]
