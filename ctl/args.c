@@ -28,7 +28,7 @@ static const struct {
     [OPT_NAME] = {"name", 0, false, "NAME", "the person's name"},
     [OPT_BIRTH] = {"birth-date", 0, false, "DATE", "birth date: 1980-01-31, S55.1.31 and the like"},
     [OPT_EMAIL] = {"email", 0, false, "ADDRESS", "e-mail address (\"\" takes it away); it must be confirmed anew"},
-    [OPT_EMAIL_OPTIONAL] = {"email-optional", 0, false, "yes|no", "whether they need not have an address"},
+    [OPT_EMAIL_OPTIONAL] = {"email-optional", 0, false, "YES", "yes: they need not have an address; no: as the configuration says"},
     [OPT_ROLE] = {"role", 0, false, "ROLE", "member or staff; only staff log in through PAM"},
     [OPT_LOCALE] = {"locale", 0, false, "LANG", "ja or en; \"\" leaves it to the browser"},
     [OPT_PASSWORD_STDIN] = {"password-stdin", 0, false, NULL,

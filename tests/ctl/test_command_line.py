@@ -8,7 +8,7 @@ COMMANDS = re.findall(r"^  ((?:user|config|store|pam) [\w-]+|\w+)", run("--help"
 
 def test_the_commands():
     assert COMMANDS == ["init", "import", "user list", "user find", "user show", "user add", "user set", "user disable",
-                        "user enable", "user expire", "user expire-password", "user reissue", "user unlock",
+                        "user enable", "user expire", "user expire-password", "user reissue", "user recover", "user unlock",
                         "user sessions", "user logout", "user delete", "audit",
                         "store check", "store backup", "store upgrade", "config check", "config show", "doctor", "pam try",
                         "pam enable", "pam confirm", "pam undo", "pam disable"]
