@@ -34,7 +34,9 @@ struct chaos {
 	long runs;
 };
 
-/* taro, jiro (disabled), saburo (expired): staff with password, app and recovery codes; hanako: a member's letter. */
+/* taro, jiro (disabled), saburo (expired): staff with password, app and recovery codes; shiro: with codes by mail;
+ * hanako: a member's letter. */
+#define CHAOS_PEOPLE 5
 struct chaos *chaos_new(void);
 void chaos_free(struct chaos *c);
 /* The store as it is now is what each run finds. */
@@ -49,7 +51,11 @@ const char *chaos_code(int64_t at);
 const char *chaos_pending_code(struct chaos *c, int64_t at);
 
 enum verdict chaos_pam(struct chaos *c, const char *login, const char *password, const char *code);
+/* Enter at the code's question, then the code; NULL: the mailed one, if one was. */
+enum verdict chaos_pam_enter(struct chaos *c, const char *login, const char *password, const char *code);
 enum verdict chaos_account(struct chaos *c, const char *login);
+/* The code in the mail that waits; it counts as sent then. In English the body is as it is written. */
+bool chaos_mail_code(struct chaos *c, char ret[static 8]);
 
 /* One request of the browser: fields are NAME, VALUE, ..., NULL. Fills page and path; false: it was no success. */
 bool chaos_get(struct chaos *c, const char *action);

@@ -89,7 +89,7 @@ static int64_t visible(const struct chaos *c)
 	int64_t n = 0;
 
 	OK(store_person_count(c->st, &n));
-	return n - 4;
+	return n - CHAOS_PEOPLE;
 }
 
 static void import_judge(struct chaos *c, int told)
@@ -104,7 +104,7 @@ static void import_judge(struct chaos *c, int told)
 	chaos_start(c, false);
 	assert_int_equal(visible(c), PEOPLE);
 	assert_int_equal(rows_of(passwords), n == 0 ? PEOPLE + 1 : 0);
-	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM person"), PEOPLE + 4);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM person"), PEOPLE + CHAOS_PEOPLE);
 }
 
 /* ---- disable ---- */

@@ -99,6 +99,37 @@ static void pam_nobody(struct chaos *c, int *told)
 	*told = chaos_pam(c, "nobody-here", CHAOS_PASSWORD, right_code());
 }
 
+static void pam_mailed(struct chaos *c, int *told)
+{
+	*told = chaos_pam_enter(c, "shiro", CHAOS_PASSWORD, NULL);
+}
+
+static void pam_mailed_judge(struct chaos *c, int told)
+{
+	int64_t sent = chaos_sql(c, "SELECT count(*) FROM outbox");
+	char code[8] = "000000";
+
+	/* mail and code, or neither */
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM code WHERE purpose = 3"), sent);
+	assert_in_range(sent, told == VERDICT_ALLOW ? 1 : 0, 1);
+	assert_int_not_equal(told, VERDICT_IGNORE);
+	(void)chaos_mail_code(c, code);
+	fault_clock(CHAOS_NOW + 70);
+	assert_int_equal(chaos_pam_enter(c, "shiro", CHAOS_PASSWORD, NULL), VERDICT_ALLOW);
+	assert_int_equal(chaos_pam_enter(c, "shiro", CHAOS_PASSWORD, code), VERDICT_DENY);
+}
+
+static void pam_mail_nobody(struct chaos *c, int *told)
+{
+	*told = chaos_pam_enter(c, "nobody-here", CHAOS_PASSWORD, NULL);
+}
+
+static void no_mail(struct chaos *c, int told)
+{
+	refused(c, told);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM outbox"), 0);
+}
+
 static void account_taro(struct chaos *c, int *told)
 {
 	*told = chaos_account(c, "taro");
@@ -130,6 +161,8 @@ static void terminal(void **state)
 	    {"disabled", pam_jiro, refused, VERDICT_DENY},
 	    {"expired", pam_saburo, refused, VERDICT_DENY},
 	    {"unknown", pam_nobody, refused, VERDICT_DENY},
+	    {"mailed code", pam_mailed, pam_mailed_judge, VERDICT_ALLOW},
+	    {"mailed code, unknown", pam_mail_nobody, no_mail, VERDICT_DENY},
 	    {"account", account_taro, account_taro_judge, VERDICT_ALLOW},
 	    {"account, disabled", account_jiro, refused, VERDICT_DISABLED},
 	    {"account, expired", account_saburo, refused, VERDICT_EXPIRED},
@@ -221,20 +254,6 @@ static void browser(void **state)
 /* ---- the wizard: each step from where the one before led to ---- */
 
 static char mail_code[8];
-
-/* The code in the newest mail. It is in English: the body is as it is written. */
-static bool read_mail(struct chaos *c)
-{
-	struct mail m;
-
-	if (store_mail_next(c->st, CHAOS_NOW + 100, &m) != ERR_NONE)
-		return false;
-	for (const char *s = strstr(buf_str(&m.message), "\r\n\r\n") + 1; *s != '\0'; s++)
-		if (strspn(s, "0123456789") == 6 && s[-1] == ' ')
-			snprintf(mail_code, sizeof mail_code, "%.6s", s);
-	mail_clear(&m);
-	return mail_code[0] != '\0';
-}
 
 static bool step_letter(struct chaos *c)
 {
@@ -375,7 +394,7 @@ static void enrolment(void **state)
 		assert_true(now_at->step(c0));
 		assert_true(chaos_get(c0, "home"));
 		if (now_at->step == step_email)
-			assert_true(read_mail(c0));
+			assert_true(chaos_mail_code(c0, mail_code));
 		memcpy(cookie, c0->cookie, sizeof cookie);
 		memcpy(csrf, c0->csrf, sizeof csrf);
 		chaos_keep(c0);
