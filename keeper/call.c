@@ -135,6 +135,8 @@ void call_wait(const struct call *c, int64_t seconds, struct buf *ret)
 
 const char *call_next(const struct call *c)
 {
+	if (c->reset)
+		return reset_next(c);
 	if (!c->in)
 		return "/login";
 	if (c->anew)
@@ -153,7 +155,7 @@ const char *call_next(const struct call *c)
 enum err call_audit(struct call *c, const char *event, const char *detail)
 {
 	struct audit row = {.time = c->now, .event = event, .door = "web", .address = c->address, .detail = detail};
-	if (c->in)
+	if (c->in || c->reset)
 		row.person = c->person.id;
 	return store_audit(c->st, &row);
 }

@@ -12,8 +12,12 @@
 
 #define TOKEN_TEXT   43	  /* 32 random bytes in base64url */
 #define STEP_UP_LIFE 600  /* seconds for which a proven factor opens changes of authenticators */
-#define HALF_LIFE    900  /* seconds to type the code after the password */
+#define HALF_LIFE    900  /* seconds to type the code after the password, and for each step of a forgotten one */
 #define LOST_LIFE    3600 /* seconds after a recovery code for saying that the phone was lost, and registering another */
+
+#define RESET_FACTOR_PATH   "/forgot/factor"
+#define RESET_BIRTH_PATH    "/forgot/birth-date"
+#define RESET_PASSWORD_PATH "/forgot/new"
 
 struct action;
 
@@ -46,6 +50,7 @@ struct call {
 	bool in;		     /* session, person and facts are valid */
 	bool half;		     /* a factor is due before anything else */
 	bool anew;		     /* and it is to be registered anew: a SESSION_ANEW */
+	bool reset; /* not in, but session, person and facts are valid: who forgot the password is on the way */
 	struct session session;
 	struct person person;
 	struct facts facts;
@@ -180,6 +185,13 @@ void flow_rename(struct call *c);
 void flow_remove(struct call *c);
 void flow_password(struct call *c);
 void flow_confirm(struct call *c);
+void flow_forgot_password(struct call *c);
+void flow_forgot_code(struct call *c);
+void flow_forgot_link(struct call *c);
+void flow_forgot_id(struct call *c);
+void flow_reset_factor(struct call *c);
+void flow_reset_birth(struct call *c);
+void flow_reset_password(struct call *c);
 void flow_sessions(struct call *c);
 void flow_session_end(struct call *c);
 void flow_sessions_end(struct call *c);
@@ -212,6 +224,14 @@ bool email_may_be_none(const struct call *c);
 enum err sheet_prepare(struct call *c, const struct person *p);
 /* [tx] The TOTP key that waits for its first right code is there. */
 enum err app_prepare(struct call *c, const struct person *p);
+/* The page of a mailed link that resets a password; it consumes nothing. */
+void reset_link_page(struct call *c, const char *token, const struct code *code);
+/* Where c->reset leads. */
+const char *reset_next(const struct call *c);
+/* What is wrong with a birth date as it was typed, in a sentence; NULL: nothing. */
+const char *birth_complaint(struct call *c, const char *typed, struct date *ret);
+/* Why a code was not taken, as an error of field code. */
+void code_refused(struct call *c, enum verdict v, const struct limit *l);
 /* A new password from fields new and again: puts errors, true if it may be set. current: the present one in NFKC, NULL
  * if there is none. nfkc: its canonical text. */
 bool password_acceptable(struct call *c, const struct person *p, const char *current, struct buf *nfkc);

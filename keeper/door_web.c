@@ -17,6 +17,7 @@ enum need {
 	NEED_GUEST,   /* a page of the way in: those who are in go on */
 	NEED_FACTOR,  /* password right, an authenticator's code due */
 	NEED_GUARD,   /* password right, no authenticator: the mailed code due */
+	NEED_RESET,   /* forgot the password: what was mailed is proven, and the action is what is due next */
 	NEED_STEP,    /* in, and the first unmet requirement is the action's */
 	NEED_IN,      /* in, whatever is unmet */
 	NEED_APP,   /* in, and an app may be registered: it is the step due, or nothing is unmet and a factor proven; or
@@ -49,6 +50,13 @@ static const struct action actions[] = {
     {"lost.stop", NULL, flow_lost_stop, NEED_NEW, 0, false, "/lost/new"},
     {"guard", flow_guard, flow_guard, NEED_GUARD, 0, false, "/login/mail"},
     {"guard.again", NULL, flow_guard_again, NEED_GUARD, 0, false, "/login/mail"},
+    {"forgot.password", flow_forgot_password, flow_forgot_password, NEED_GUEST, 0, false, "/forgot/password"},
+    {"forgot.code", flow_forgot_code, flow_forgot_code, NEED_GUEST, 0, false, "/forgot/code"},
+    {"forgot.link", NULL, flow_forgot_link, NEED_GUEST, 0, false, "/forgot/code"},
+    {"forgot.id", flow_forgot_id, flow_forgot_id, NEED_GUEST, 0, false, "/forgot/id"},
+    {"reset.factor", flow_reset_factor, flow_reset_factor, NEED_RESET, 0, false, RESET_FACTOR_PATH},
+    {"reset.birth", flow_reset_birth, flow_reset_birth, NEED_RESET, 0, false, RESET_BIRTH_PATH},
+    {"reset.password", flow_reset_password, flow_reset_password, NEED_RESET, 0, true, RESET_PASSWORD_PATH},
     {"birth", flow_birth, flow_birth, NEED_STEP, REQ_BIRTH, false, "/first/birth-date"},
     {"terms", flow_terms, flow_terms, NEED_STEP, REQ_TERMS, false, "/first/terms"},
     {"email", flow_email, flow_email, NEED_STEP, REQ_EMAIL, false, "/first/email"},
@@ -118,6 +126,8 @@ static const char *notice(const struct call *c)
 	    {"password", N_("Your password was changed. Other devices that were logged in are logged out.")},
 	    {"again", N_("The mail is being sent again.")},
 	    {"wait", N_("A mail was sent a moment ago. Please wait a little before you have it sent again.")},
+	    {"over", N_("Too much time has passed. Nothing was changed: please begin once more.")},
+	    {"reset", N_("Your new password is set. Please log in with it.")},
 	    {"confirmed", N_("Your e-mail address is confirmed.")},
 	    {"sheet", N_("The new sheet is valid from now on. Please throw the old one away.")},
 	    {"as-before", N_("Nothing was changed.")},
@@ -194,6 +204,9 @@ bool call_allowed(struct call *c)
 	case NEED_GUARD:
 		ok = c->in && c->half && !c->anew && !c->facts.confirmed;
 		break;
+	case NEED_RESET:
+		ok = c->reset && !strcmp(reset_next(c), a->path);
+		break;
 	case NEED_STEP:
 		ok = in && c->unmet && c->unmet->id == a->step;
 		break;
@@ -217,8 +230,10 @@ bool call_allowed(struct call *c)
 		ok = anew;
 		break;
 	}
+	if (!ok && a->need == NEED_RESET && !c->in && !c->reset)
+		view_redirect(c, "/forgot/password?n=over");
 	if (!ok)
-		view_redirect(c, call_next(c)); /* unless proven() led elsewhere */
+		view_redirect(c, call_next(c)); /* unless it was led elsewhere */
 	return ok;
 }
 
@@ -334,7 +349,7 @@ bool door_web_known(struct keeper *k, struct store *st, struct request *r)
 	bool known;
 	call_init(&c, k, st, r);
 	if (c.action && c.action->post != flow_login) {
-		known = !session_load(&c) && c.in;
+		known = !session_load(&c) && (c.in || c.reset);
 	} else {
 		known = !call_origin(&c, &o);
 		attempt_init(&a, DOOR_WEB, "web", &o, call_field(&c, "login"));

@@ -107,6 +107,7 @@ static const struct {
 	void (*page)(struct call *c, const char *token, const struct code *code);
 } pages[] = {
     {CODE_VERIFY_EMAIL, confirm_page},
+    {CODE_RESET, reset_link_page},
 };
 
 void flow_link(struct call *c)
@@ -119,6 +120,8 @@ void flow_link(struct call *c)
 	for (size_t i = 0; !e && i < sizeof pages / sizeof *pages; i++)
 		if (pages[i].purpose == code.purpose)
 			pages[i].page(c, token, &code);
+	if (e == ERR_NOTFOUND && c->reset) /* opened twice */
+		view_redirect(c, reset_next(c));
 	if (!c->decided)
 		view_page(c, "link-bad");
 	secret_wipe(&code, sizeof code);

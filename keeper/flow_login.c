@@ -178,7 +178,7 @@ static void refused_error(struct call *c, const struct limit *l)
 	view_error(c, "code", buf_str(&text));
 }
 
-static void verdict_error(struct call *c, enum verdict v, const struct limit *l)
+void code_refused(struct call *c, enum verdict v, const struct limit *l)
 {
 	if (v == VERDICT_UNAVAILABLE || v == VERDICT_INTERNAL)
 		view_failure(c, v == VERDICT_UNAVAILABLE ? ERR_BUSY : ERR_INTERNAL, "a code");
@@ -220,7 +220,7 @@ static bool factor_right(struct call *c, attempt_within within)
 	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
-		verdict_error(c, v, &a.limit);
+		code_refused(c, v, &a.limit);
 	attempt_clear(&a);
 	if (v != VERDICT_ALLOW)
 		return false;

@@ -4,6 +4,7 @@
 
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "keeper/birth.h"
 #include "keeper/method.h"
 #include "keeper/new_password.h"
 #include <stdio.h>
@@ -11,35 +12,32 @@
 
 /* ---- birth date ---- */
 
+struct birth {
+	struct date typed;
+	bool right;
+};
+
 static enum err birth_check(struct call *c, struct person *p, void *arg)
 {
-	bool *right = arg;
-	struct date typed;
-	int64_t wait;
-	const char *s = call_field(c, "birth_date");
-	/* counted before it is compared; the form was checked before */
-	enum err e = limits_take(c->st, c->k->seal, &quota_birth, &p->id, c->now, false, &wait);
+	struct birth *b = arg;
+	enum err e = birth_try(c->st, c->k->seal, p, b->typed, c->now, &b->right);
 	if (e == ERR_DENIED) {
 		view_error(c, "birth_date",
 			   T(c, N_("The birth date was wrong too often. Please try again tomorrow, or contact us.")));
 		return ERR_NONE;
 	}
-	if (e || text_birth_date(s, strlen(s), text_today(c->now), &typed))
+	if (e)
 		return e;
-	*right =
-	    p->birth.year && typed.year == p->birth.year && typed.month == p->birth.month && typed.day == p->birth.day;
-	if (!*right)
+	if (!b->right)
 		return call_audit(c, "birth.wrong", "");
 	p->birth_confirmed = true;
-	e = limits_forget(c->st, c->k->seal, &quota_birth, &p->id);
-	if (!e)
-		e = store_person_save(c->st, p);
+	e = store_person_save(c->st, p);
 	return e ? e : call_audit(c, "birth.confirmed", "");
 }
 
-static const char *birth_complaint(struct call *c, enum date_error d)
+const char *birth_complaint(struct call *c, const char *typed, struct date *ret)
 {
-	switch (d) {
+	switch (text_birth_date(typed, strlen(typed), text_today(c->now), ret)) {
 	case DATE_OK:
 		return NULL;
 	case DATE_EMPTY:
@@ -59,16 +57,15 @@ static const char *birth_complaint(struct call *c, enum date_error d)
 void flow_birth(struct call *c)
 {
 	const char *s = call_field(c, "birth_date");
-	struct date unused;
-	bool right = false;
+	struct birth b = {.right = false};
 	if (c->post) {
-		const char *bad = birth_complaint(c, text_birth_date(s, strlen(s), text_today(c->now), &unused));
-		enum err e = bad ? ERR_NONE : call_transact(c, birth_check, &right);
+		const char *bad = birth_complaint(c, s, &b.typed);
+		enum err e = bad ? ERR_NONE : call_transact(c, birth_check, &b);
 		if (e) {
 			view_failure(c, e, "the birth date");
 			return;
 		}
-		if (right) {
+		if (b.right) {
 			view_redirect(c, "/");
 			return;
 		}

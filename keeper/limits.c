@@ -73,6 +73,10 @@ static enum err choose(struct store *st, const struct seal *s, const struct orig
 		if (!e)
 			e = known(st, k, KNOWN_DEVICE, LANE_DEVICE, now);
 	}
+	if (!e && !k->lane && o->has_link) {
+		k->lane = LANE_LINK;
+		memcpy(k->what.b, o->link, ID_LEN);
+	}
 	if (!e && !k->lane && o->has_key) {
 		k->lane = LANE_KEY;
 		memcpy(k->what.b, o->key, ID_LEN);
@@ -101,7 +105,8 @@ enum err limits_for(struct store *st, const struct seal *s, const struct origin 
 	if (!e)
 		e = choose(st, s, o, &l.key, now);
 	l.room = l.key.lane == LANE_EXEMPT ? EXEMPT_ROOM : 1;
-	if (!e && o->remote && l.key.lane >= LANE_ADDRESS && l.key.lane != LANE_UID && l.key.lane != LANE_LOCAL) {
+	if (!e && o->remote && l.key.lane >= LANE_ADDRESS && l.key.lane != LANE_UID && l.key.lane != LANE_LOCAL &&
+	    l.key.lane != LANE_LINK) {
 		struct net_address from = o->from;
 		net_mask(&from, net_v4(&from) ? PREFIX_V4 : PREFIX_V6);
 		l.counts = true;

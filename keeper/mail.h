@@ -18,6 +18,9 @@ enum mail_text {
 	MAIL_LOST,
 	MAIL_RECOVER_MADE,
 	MAIL_RECOVER_DONE,
+	MAIL_RESET,	   /* link and code for a new password */
+	MAIL_RESET_SHARED, /* why there are none */
+	MAIL_IDS,	   /* the user IDs of an address */
 	MAIL_TEXTS
 };
 

@@ -78,5 +78,34 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 			  "What was registered before can no longer be used, nor can the old recovery codes. All other "
 			  "devices were logged out.\n\n"
 			  "If this was not you, please contact us at once.\n")},
+	[MAIL_RESET] = {
+		.name = "reset", .needs = "code link", .may = "name", .urgent = true,
+		.subject = N_("Your new password"),
+		.body = N_("This mail is for: {name}\n\n"
+			  "A new password was asked for, because the old one is forgotten.\n\n"
+			  "Type this confirmation code on the page that you have open:\n\n"
+			  "    {code}\n\n"
+			  "or open this page in the same browser and press the button there:\n\n"
+			  "{link}\n\n"
+			  "Both can be used for 30 minutes. Never tell the code to anyone.\n\n"
+			  "If you did not ask for this, please ignore this mail. Your password stays as it is.\n")},
+	[MAIL_RESET_SHARED] = {
+		.name = "reset-shared", .needs = "", .may = "name", .urgent = true,
+		.subject = N_("Your new password"),
+		.body = N_("This mail is for: {name}\n\n"
+			  "A new password was asked for, because the old one is forgotten.\n\n"
+			  "Several people use this e-mail address. To keep each of them safe, we do not let a mail to "
+			  "it alone change a password.\n\n"
+			  "Please ask the help desk: they send you a new letter, or give you a code that can be used "
+			  "once.\n\n"
+			  "If you did not ask for this, please ignore this mail. Your password stays as it is.\n")},
+	[MAIL_IDS] = {
+		.name = "ids", .needs = "list", .may = "link", .urgent = true,
+		.subject = N_("Your user ID"),
+		.body = N_("You asked for your user ID. Here it is:\n\n"
+			  "{list}\n"
+			  "Log in here:\n\n"
+			  "{link}\n\n"
+			  "If you did not ask for this, please ignore this mail. Nothing has changed.\n")},
 };
 /* clang-format on */

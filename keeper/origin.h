@@ -16,6 +16,8 @@ struct origin {
 	bool has_device, has_key;
 	uint8_t device[DIGEST_LEN]; /* of the device cookie: known to the person or not */
 	uint8_t key[DIGEST_LEN];    /* of the public key that sshd verified */
+	bool has_link;		    /* the person's own mail led here: */
+	uint8_t link[DIGEST_LEN];   /* of what the mail opened */
 	bool own_uid; /* asked by the account's own uid: a peer of no trust, of which nothing else is believed, or
 		       * somebody in sudo or su, as root's program says */
 	bool local;   /* root's program says that it is no remote host */

@@ -126,6 +126,7 @@ enum err require_facts_by(struct store *st, const struct conf *conf, const struc
 	*ret = (struct facts){.conf = conf, .person = p, .mail = mailcode_usable(p, au, n, mail)};
 	for (size_t i = 0; i < n; i++) {
 		ret->app = ret->app || au[i].kind == FACTOR_TOTP;
+		ret->strong = ret->strong || au[i].kind != FACTOR_MAILCODE;
 		ret->sheet = ret->sheet || au[i].kind == FACTOR_RECOVERY;
 		/* one that cannot be used any more is none: its owner registers another */
 		ret->confirmed += au[i].kind != FACTOR_MAILCODE || ret->mail;

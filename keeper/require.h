@@ -26,6 +26,7 @@ struct facts {
 	bool app, sheet, mail; /* the ways among them: app, recovery codes as a way of their own, mailed codes */
 	size_t sheet_left;     /* codes of the sheet */
 	bool proven;	       /* a factor, lately: whoever calls sets it. What needs that is asked of nobody else */
+	bool strong;	       /* one of them is no mailed code */
 	bool
 	    password_due; /* the own password must be changed (policy_password_due): asked of nobody who is enrolling */
 };

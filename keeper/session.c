@@ -68,7 +68,7 @@ static enum err read_session(struct call *c)
 	uint8_t d[DIGEST_LEN];
 	session_clear(&c->session);
 	person_wipe(&c->person);
-	c->in = c->half = c->anew = false;
+	c->in = c->half = c->anew = c->reset = false;
 	c->unmet = NULL;
 	enum err e = session_digest(c, c->token, d);
 	if (!e)
@@ -82,6 +82,10 @@ static enum err read_session(struct call *c)
 		if (e)
 			return e;
 		c->facts.proven = session_proven_lately(c);
+		if (c->session.level == SESSION_RESET || c->session.level == SESSION_RESET_READY) {
+			c->reset = true;
+			return ERR_NONE;
+		}
 		c->unmet = require_first(&c->facts, DOOR_WEB);
 		c->anew = c->session.level == SESSION_ANEW;
 		c->half = half(c);
@@ -105,7 +109,7 @@ static enum err touch(struct call *c)
 	if (e)
 		store_rollback(c->st);
 	if (e == ERR_NOTFOUND) { /* it ended this moment */
-		c->in = false;
+		c->in = c->reset = false;
 		e = ERR_NONE;
 	}
 	return e;
@@ -120,24 +124,24 @@ enum err session_load(struct call *c)
 	}
 	memcpy(c->token, cookie, TOKEN_TEXT + 1);
 	enum err e = read_session(c);
-	return !e && c->in ? touch(c) : e;
+	return !e && (c->in || c->reset) ? touch(c) : e;
 }
 
 enum err session_again(struct call *c)
 {
 	const struct id was = c->person.id;
-	const bool stranger = !c->in;
+	const bool stranger = !c->in && !c->reset;
 	enum err e = read_session(c);
 	if (e)
 		return e;
-	if (stranger || (c->in && memcmp(&was, &c->person.id, sizeof was) != 0))
+	if (stranger || ((c->in || c->reset) && memcmp(&was, &c->person.id, sizeof was) != 0))
 		return ERR_INTERNAL;
 	return call_allowed(c) ? ERR_NONE : ERR_DENIED;
 }
 
 enum err session_end(struct call *c)
 {
-	if (!c->in)
+	if (!c->in && !c->reset)
 		return ERR_NONE;
 	return store_session_end(c->st, c->session.digest);
 }
@@ -151,7 +155,8 @@ static void session_life(const struct call *c, bool same, struct session *s)
 		s->expires = c->session.expires;
 		return;
 	}
-	s->expires = c->now + (s->level == SESSION_HALF		     ? HALF_LIFE
+	bool short_lived = s->level == SESSION_HALF || s->level == SESSION_RESET || s->level == SESSION_RESET_READY;
+	s->expires = c->now + (short_lived			     ? HALF_LIFE
 			       : s->kept && s->level == SESSION_FULL ? conf->session_keep
 								     : conf->session_max);
 }
@@ -159,7 +164,7 @@ static void session_life(const struct call *c, bool same, struct session *s)
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up)
 {
 	struct session s = {.person = *person, .level = level, .created = c->now, .seen = c->now};
-	bool same = c->in && !memcmp(&c->person.id, person, sizeof *person);
+	bool same = (c->in || c->reset) && !memcmp(&c->person.id, person, sizeof *person);
 	s.kept =
 	    (c->keep == KEEP_AS_BEFORE ? same && c->session.kept : c->keep == KEEP_YES) && c->k->conf->session_keep;
 	session_life(c, same, &s);
@@ -197,7 +202,7 @@ void session_settle(struct call *c, bool committed)
 
 void session_left(struct call *c)
 {
-	c->in = false;
+	c->in = c->reset = false;
 	c->token_new = !session_token(c->token);
 }
 

@@ -109,7 +109,7 @@ enum err store_session_add(struct store *st, const struct session *s)
 /* The row that q stands on; digest and person are set where the statement asked for them. */
 static enum err read_row(struct query *q, struct session *s)
 {
-	s->level = (enum session_level)query_range(q, SESSION_LEVEL, SESSION_HALF, SESSION_ANEW);
+	s->level = (enum session_level)query_range(q, SESSION_LEVEL, SESSION_HALF, SESSION_RESET_READY);
 	s->created = query_int(q, SESSION_CREATED);
 	s->seen = query_int(q, SESSION_SEEN);
 	s->expires = query_int(q, SESSION_EXPIRES);

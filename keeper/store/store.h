@@ -191,7 +191,10 @@ enum session_level {
 	SESSION_HALF = 1, /* password right, factor due */
 	SESSION_WIZARD = 2,
 	SESSION_FULL = 3,
-	SESSION_ANEW = 4 /* password and the admin's one-time code: may only register anew */
+	SESSION_ANEW = 4, /* password and the admin's one-time code: may only register anew */
+	/* a forgotten password, no login at all: what was mailed is proven, and then what else is due */
+	SESSION_RESET = 5,
+	SESSION_RESET_READY = 6
 };
 struct session {
 	uint8_t digest[DIGEST_LEN]; /* seal_mac(SEAL_SESSION, token) */

@@ -1,7 +1,5 @@
 """Guessing at the browser's door, over real HTTP: what is looked at stays within the table of waits, the owner's browser has
 a lane of its own, and who has shown the password is told how long to wait."""
-import html
-import http.client
 import pathlib
 import re
 import shutil
@@ -10,14 +8,13 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "pam"))
 
-from browser import Site  # noqa: E402
+from browser import Http, Site  # noqa: E402
 from conftest import BUILD  # noqa: E402
 from harness import Person, wait_until  # noqa: E402
 
@@ -38,59 +35,6 @@ def site():
     yield s
     s.stop()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-class Http:
-    """A browser without a screen: cookies, the last form's token, an address of its own behind the trusted proxy."""
-
-    def __init__(self, site, address, lang="en"):
-        self.site, self.address, self.lang, self.cookies, self.said = site, address, lang, {}, []
-
-    def ask(self, verb, path, fields=None):
-        c = http.client.HTTPConnection("localhost", self.site.port, timeout=20)
-        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()), "X-Forwarded-For": self.address,
-                   "Accept-Language": self.lang}
-        if verb == "POST":
-            fields = urllib.parse.urlencode({"csrf": self.csrf, **fields})
-            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self.site.url}
-        c.request(verb, path, fields, headers)
-        r = c.getresponse()
-        body = r.read().decode()
-        c.close()
-        self.said = r.headers.get_all("Set-Cookie") or []
-        for line in self.said:
-            name, value = line.split(";")[0].split("=", 1)
-            self.cookies[name] = value
-        token = re.search(r'name="csrf" value="([^"]+)"', body)
-        self.csrf = token.group(1) if token else getattr(self, "csrf", None)
-        self.status, self.to, self.text = r.status, r.headers["Location"], html.unescape(re.sub(r"<[^>]+>", " ", body))
-        error = re.search(r'<li><a href="#f-\w+">([^<]*)<', body)
-        self.error = html.unescape(error.group(1)) if error else ""
-        return self
-
-    def get(self, path):
-        return self.ask("GET", path)
-
-    def post(self, path, **fields):
-        return self.ask("POST", path, fields)
-
-    def password(self, p, password=None):
-        self.cookies.pop("kosmo", None)  # whoever was in before
-        return self.get("/login").post("/login", login=p if isinstance(p, str) else p.login, password=password or p.password)
-
-    def code(self, code):
-        """At the code's page already."""
-        self.get("/login/code")
-        return self.post("/login/code", code=code)
-
-    def log_in(self, p, code):
-        assert self.password(p).to == "/", (self.status, self.error)
-        assert self.code(code).to == "/", (self.status, self.error)
-        return self
-
-    def inside(self):
-        """Past password and code: where the way in leads now is a step of the wizard or the account."""
-        return not (self.get("/").to or "").startswith("/login")
 
 
 def counters(site, p, kind):
