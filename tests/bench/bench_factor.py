@@ -20,7 +20,7 @@ from browser import BUILD, Site  # noqa: E402
 BOUND = 1500
 TOOL = str(BUILD / "tests/bench/bench_factor")
 # Where each way's code is typed.
-PAGES = {"app": "/login/code"}
+PAGES = {"app": "/login/code", "mail": "/login/mail-code"}
 
 
 def tool(*args):
