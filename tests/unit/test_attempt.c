@@ -374,6 +374,35 @@ static void recovery_codes_work_once_and_need_an_authenticator(void **state)
 	assert_int_equal(factor(w, &a, shown, NOW + 5), VERDICT_DENY);
 }
 
+static void the_admins_code_is_for_the_browser_and_stays(void **state)
+{
+	static const char text[] = "abcdefghjkmnpqrs";
+	struct world *w = *state;
+	struct attempt a;
+	struct code there, row = {.person = w->p.id, .purpose = CODE_ADMIN, .created = NOW, .expires = NOW + 86400};
+	assert_int_equal(id_new(&row.id), ERR_NONE);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_code_put(w->st, &row, "", text));
+	start(&a, "taro", DOOR_PAM);
+	a.password_right = true;
+	assert_int_equal(factor(w, &a, text, NOW), VERDICT_DENY);
+	start(&a, "taro", DOOR_WEB);
+	assert_int_equal(factor(w, &a, text, NOW + 20), VERDICT_DENY); /* without the password */
+	a.password_right = a.step_up = true;
+	assert_int_equal(factor(w, &a, text, NOW + 40), VERDICT_DENY);
+	a.step_up = false;
+	assert_int_equal(factor(w, &a, "abcdefghjkmnpqrt", NOW + 60), VERDICT_DENY);
+	assert_null(a.right);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(factor(w, &a, text, NOW + 80), VERDICT_ALLOW);
+		assert_true(a.right && a.right->anew);
+	}
+	assert_int_equal(store_code_live(w->st, &w->p.id, CODE_ADMIN, NOW + 80, &there), ERR_NONE);
+	/* it is no login: nothing is known by it */
+	assert_false(attempt_known(&w->k, w->st, &a, NOW + 80));
+	assert_int_equal(factor(w, &a, text, NOW + 86400), VERDICT_DENY);
+}
+
 static enum verdict code(struct world *w, const char *text, int64_t now)
 {
 	struct attempt a;
@@ -508,6 +537,52 @@ static void requirements_lead_in_order(void **state)
 	require_place(&f, REQ_EMAIL, &step, &steps);
 	assert_int_equal(step, 3);
 	assert_int_equal(steps, 6);
+}
+
+static void who_has_no_address_is_asked_no_more(void **state)
+{
+	struct world *w = *state;
+	struct person p = {.role = ROLE_MEMBER, .birth_confirmed = true, .terms = 1, .method = FACTOR_RECOVERY};
+	struct facts f = {.conf = &w->conf, .person = &p};
+	int step, steps;
+	strcpy(p.email, "a@example.jp");
+	p.email_optional = true; /* an address that is there is asked about all the same */
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_EMAIL);
+	p.email[0] = '\0';
+	p.email_optional = false;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_EMAIL);
+	p.email_optional = true;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_PASSWORD);
+	assert_true(require_offers(&f, FACTOR_RECOVERY));
+	strcpy(p.email, "a@example.jp");
+	p.email_verified = true;
+	assert_false(require_offers(&f, FACTOR_RECOVERY));
+	p.email_verified = p.email_optional = false;
+	assert_false(require_offers(&f, FACTOR_RECOVERY));
+	require_place(&f, REQ_AUTHENTICATOR, &step, &steps);
+	assert_int_equal(steps, 6);
+}
+
+static void a_sheet_that_runs_out_is_renewed_by_who_has_just_proven_it(void **state)
+{
+	struct world *w = *state;
+	struct person p = {.role = ROLE_STAFF,
+			   .birth_confirmed = true,
+			   .terms = 1,
+			   .email_verified = true,
+			   .password = "x",
+			   .method = FACTOR_RECOVERY};
+	struct facts f = {
+	    .conf = &w->conf, .person = &p, .confirmed = 1, .sheet = true, .sheet_left = 3, .proven = true};
+	assert_null(require_first(&f, DOOR_WEB));
+	f.sheet_left = SHEET_LOW;
+	assert_int_equal(require_first(&f, DOOR_WEB)->id, REQ_SHEET);
+	assert_null(require_first(&f, DOOR_PAM));
+	f.proven = false;
+	assert_null(require_first(&f, DOOR_WEB));
+	f.proven = true;
+	f.sheet = false;
+	assert_null(require_first(&f, DOOR_WEB));
 }
 
 static void a_password_that_is_due_is_asked_of_the_enrolled_only(void **state)
@@ -670,6 +745,9 @@ int main(void)
 	    T(the_initial_password_opens_the_browser_only),
 	    T(what_follows_failing_means_not_in_and_code_kept),
 	    T(requirements_lead_in_order),
+	    T(who_has_no_address_is_asked_no_more),
+	    T(a_sheet_that_runs_out_is_renewed_by_who_has_just_proven_it),
+	    T(the_admins_code_is_for_the_browser_and_stays),
 	    T(a_password_that_is_due_is_asked_of_the_enrolled_only),
 	    T(a_password_is_due_by_word_or_by_age),
 	    T(an_upgraded_hash_is_no_new_password),

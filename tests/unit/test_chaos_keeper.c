@@ -401,6 +401,91 @@ static void enrolment(void **state)
 	}
 }
 
+/* ---- the admin's code: registering anew ---- */
+
+#define ADMINS_CODE "abcd-efgh-jkmn-pqrs"
+#define TARO	    "(SELECT id FROM person WHERE login = 'taro')"
+
+static char anew_code[9];
+
+static bool anew_confirm(struct chaos *c)
+{
+	return chaos_get(c, "app") && chaos_post(c, "app", "code", anew_code, "name", "new", NULL) && chaos_at(c, "/");
+}
+
+static void anew_job(struct chaos *c, int *told)
+{
+	memcpy(c->cookie, cookie, sizeof cookie);
+	memcpy(c->csrf, csrf, sizeof csrf);
+	*told = anew_confirm(c) ? IN : OUT;
+}
+
+static void anew_all_new(struct chaos *c)
+{
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM authenticator WHERE person = " TARO), 1);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM code WHERE purpose = 7 AND used = 0"), 0);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM recovery WHERE used = 0 AND person = " TARO), 10);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM audit WHERE event = 'recover.done'"), 1);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM session WHERE person = " TARO), 1);
+}
+
+/* All of the new, or all of the old, and then it can be done again with the same code. */
+static void anew_judge(struct chaos *c, int told)
+{
+	bool done = chaos_sql(c, "SELECT used FROM code WHERE purpose = 7") == 1;
+
+	assert_true(done || told != IN);
+	if (!done) {
+		assert_int_equal(
+		    chaos_sql(c, "SELECT count(*) FROM authenticator WHERE confirmed = 1 AND person = " TARO), 1);
+		assert_int_equal(chaos_sql(c, "SELECT count(*) FROM authenticator WHERE person = " TARO), 2);
+		assert_int_equal(chaos_sql(c, "SELECT count(*) FROM audit WHERE event = 'totp.registered'"), 0);
+		memcpy(c->cookie, cookie, sizeof cookie);
+		memcpy(c->csrf, csrf, sizeof csrf);
+		assert_true(anew_confirm(c));
+	}
+	anew_all_new(c);
+}
+
+static void anew_begin(struct chaos *c)
+{
+	struct person p;
+	struct authenticator a[AUTHENTICATORS_MAX];
+	struct code row = {.purpose = CODE_ADMIN, .created = CHAOS_NOW, .expires = CHAOS_NOW + 86400};
+	size_t n = 0;
+
+	OK(store_person_by_login(c->st, "taro", &p));
+	row.person = p.id;
+	OK(id_new(&row.id));
+	OK(store_begin(c->st));
+	OK(store_code_put(c->st, &row, "", "abcdefghjkmnpqrs"));
+	OK(store_commit(c->st));
+	assert_true(chaos_web_password(c, "taro", CHAOS_PASSWORD));
+	assert_true(chaos_get(c, "code") && chaos_post(c, "code", "code", ADMINS_CODE, NULL) && chaos_at(c, "/"));
+	assert_true(chaos_get(c, "lost.new") && chaos_post(c, "lost.new", "method", "app", NULL) &&
+		    chaos_at(c, "/app"));
+	OK(store_authenticators(c->st, &p.id, a, AUTHENTICATORS_MAX, &n));
+	for (size_t i = 0; i < n; i++) {
+		const struct totp t = {TOTP_SHA1, 6, 30, a[i].secret, a[i].secret_len};
+		if (!a[i].confirmed)
+			OK(totp_code(&t, CHAOS_NOW / 30, anew_code));
+	}
+	memcpy(cookie, c->cookie, sizeof cookie);
+	memcpy(csrf, c->csrf, sizeof csrf);
+}
+
+static void anew(void **state)
+{
+	static const struct chaos_job j = {"registering anew", anew_job, anew_judge, IN};
+
+	(void)state;
+	fault_clock(CHAOS_NOW);
+	chaos_start(c0, true);
+	anew_begin(c0);
+	chaos_keep(c0);
+	chaos_run(c0, &j);
+}
+
 /* A page to be read needs a form's token: GET first. */
 static int fresh(void **state)
 {
@@ -424,6 +509,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(terminal, fresh, gone),
 	    cmocka_unit_test_setup_teardown(browser, fresh, gone),
 	    cmocka_unit_test_setup_teardown(enrolment, fresh, gone),
+	    cmocka_unit_test_setup_teardown(anew, fresh, gone),
 	};
 
 	umask(022);

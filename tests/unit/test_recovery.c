@@ -49,6 +49,38 @@ static void test_even(void **state)
 	assert_int_equal(seen['-'], 40000);
 }
 
+static void test_admin_code(void **state)
+{
+	char code[RECOVERY_ADMIN_TEXT];
+	AUTO_BUF canonical = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(recovery_admin_code(code), ERR_NONE);
+	assert_int_equal(strlen(code), 19);
+	assert_int_equal(text_code(code, strlen(code), &canonical), ERR_NONE);
+	assert_true(recovery_admin_looks_like(buf_str(&canonical)));
+	assert_false(recovery_looks_like(buf_str(&canonical)));
+	assert_false(recovery_admin_looks_like(code));
+	assert_false(recovery_admin_looks_like("abcdefghjkmnp"));
+	assert_false(recovery_admin_looks_like("abcdefghjkmnpqri"));
+	assert_false(recovery_admin_looks_like(""));
+}
+
+static void test_of_given_bytes(void **state)
+{
+	uint8_t random[32];
+	char code[RECOVERY_TEXT];
+
+	(void)state;
+	memset(random, 0xe0, sizeof random);
+	recovery_from(random, code);
+	assert_string_equal(code, "00000-00000-000");
+	memset(random, 0xff, sizeof random);
+	random[0] = 1;
+	recovery_from(random, code);
+	assert_string_equal(code, "2zzzz-zzzzz-zzz");
+}
+
 static void test_looks_like(void **state)
 {
 	(void)state;
@@ -92,8 +124,9 @@ static void test_alphabet_fill(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_alphabet),   cmocka_unit_test(test_form),  cmocka_unit_test(test_even),
-	    cmocka_unit_test(test_looks_like), cmocka_unit_test(test_typed), cmocka_unit_test(test_alphabet_fill),
+	    cmocka_unit_test(test_alphabet),   cmocka_unit_test(test_form),	      cmocka_unit_test(test_even),
+	    cmocka_unit_test(test_admin_code), cmocka_unit_test(test_of_given_bytes), cmocka_unit_test(test_looks_like),
+	    cmocka_unit_test(test_typed),      cmocka_unit_test(test_alphabet_fill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
