@@ -142,7 +142,9 @@ const char *call_next(const struct call *c)
 	if (c->anew)
 		return "/lost/new";
 	if (c->half)
-		return c->facts.confirmed ? "/login/code" : "/login/mail";
+		return !c->facts.confirmed		? "/login/mail"
+		       : c->facts.mail && !c->facts.app ? "/login/mail-code"
+							: "/login/code";
 	if (scratch_kind(&c->session) == SCRATCH_CODES)
 		return "/recovery";
 	if (lost_state(c) != SCRATCH_NONE)
@@ -235,14 +237,16 @@ void mail_words(struct call *c, const struct id *mail, struct buf *ret)
 {
 	struct mail m;
 	char when[MAIL_TIME];
+	AUTO_BUF reason = BUF_INIT;
 	if (store_mail_status(c->st, mail, &m)) {
 		buf_adds(ret, T(c, N_("We do not know whether the mail was sent. Please have it sent again.")));
 		return;
 	}
 	mail_time(c->lang, m.sent ? m.sent : m.created, when);
-	/* our own words are in the catalogue, a server's are shown as they came */
-	const char *reason = m.reason[0] ? T(c, m.reason) : "";
-	const struct fill values[] = {{"time", when}, {"reason", reason}, {NULL, NULL}};
+	if (m.reason[0])
+		mail_reason_words(c->lang, m.reason, &reason);
+	const struct fill values[] = {
+	    {"time", when}, {"reason", buf_str(&reason) ? buf_str(&reason) : ""}, {NULL, NULL}};
 	if (m.state == MAIL_SENT)
 		fill(ret, T(c, N_("The mail was sent at {time}.")), values);
 	else if (m.state == MAIL_WAITING && !m.reason[0])
@@ -251,5 +255,20 @@ void mail_words(struct call *c, const struct id *mail, struct buf *ret)
 		fill(ret, T(c, N_("The mail could not be sent yet and will be tried again. ({reason})")), values);
 	else
 		fill(ret, T(c, N_("The mail could not be delivered. Please check the address. ({reason})")), values);
+	mail_clear(&m);
+}
+
+void view_mail(struct call *c, const struct id *mail)
+{
+	struct mail m;
+	AUTO_BUF words = BUF_INIT;
+	AUTO_BUF english = BUF_INIT;
+	mail_words(c, mail, &words);
+	view_put(c, "mail_state", buf_str(&words) ? buf_str(&words) : "");
+	if (store_mail_status(c->st, mail, &m))
+		return;
+	mail_reason_words("en", m.reason, &english);
+	if (m.reason[0] && buf_str(&english) && strcmp(buf_str(&english), m.reason) != 0) /* not our own words */
+		view_put(c, "mail_reply", m.reason);
 	mail_clear(&m);
 }

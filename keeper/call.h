@@ -161,6 +161,14 @@ void flow_lost(struct call *c);
 void flow_lost_which(struct call *c);
 void flow_lost_new(struct call *c);
 void flow_lost_stop(struct call *c);
+void flow_login_mail(struct call *c);
+void flow_login_mail_again(struct call *c);
+void flow_another(struct call *c);
+void flow_confirm_mail(struct call *c);
+void flow_confirm_mail_again(struct call *c);
+void flow_confirm_another(struct call *c);
+void flow_mailcode(struct call *c);
+void flow_mailcode_again(struct call *c);
 void flow_logout(struct call *c);
 void flow_logout_ask(struct call *c);
 void flow_birth(struct call *c);
@@ -231,11 +239,28 @@ const char *reset_next(const struct call *c);
 /* What is wrong with a birth date as it was typed, in a sentence; NULL: nothing. */
 const char *birth_complaint(struct call *c, const char *typed, struct date *ret);
 /* Why a code was not taken, as an error of field code. */
-void code_refused(struct call *c, enum verdict v, const struct limit *l);
+void code_refused(struct call *c, enum verdict v, const struct attempt *a);
 /* A new password from fields new and again: puts errors, true if it may be set. current: the present one in NFKC, NULL
  * if there is none. nfkc: its canonical text. */
 bool password_acceptable(struct call *c, const struct person *p, const char *current, struct buf *nfkc);
+/* [tx] The code of the page where mailed codes are registered as a way to log in, or of the login. As guard_send. */
+enum err mailcode_begin(struct call *c, const struct person *p);
+enum err login_mail_send(struct call *c, const struct person *p);
+/* The code of the form, checked: true if right, and the page led on; else the error is put. asked: FACTOR_MAILCODE, or
+ * FACTOR_NONE for the app's; a recovery code is taken in either place. */
+bool login_code_right(struct call *c, enum factor_kind asked);
+bool confirm_code_right(struct call *c, enum factor_kind asked);
+/* Field next, if it is a page of ours that asks for proof; else the account. */
+const char *confirm_next(const struct call *c);
+/* Says that too many wrong codes switched this factor off; that a mailed one was not right (mailcode_try). */
+void factor_off_error(struct call *c, enum factor_kind asked);
+void mailcode_error(struct call *c, enum err result, int64_t wait);
 /* What is true about a mail, in a sentence. */
 void mail_words(struct call *c, const struct id *mail, struct buf *ret);
+/* The same as mail_state, and mail_reply: what the relay answered, if it refused. */
+void view_mail(struct call *c, const struct id *mail);
+/* For the partials mailstate and again: fresh (where the page is looked at anew), resend (the form's), again_in
+ * (seconds until that sends), and if that is not now again_text, again_at. */
+void view_again(struct call *c, const char *page, const char *resend, int64_t wait);
 
 #endif

@@ -15,17 +15,18 @@
 enum need {
 	NEED_NOTHING, /* anyone */
 	NEED_GUEST,   /* a page of the way in: those who are in go on */
-	NEED_FACTOR,  /* password right, an authenticator's code due */
+	NEED_FACTOR,  /* password right, a factor's code due */
 	NEED_GUARD,   /* password right, no authenticator: the mailed code due */
 	NEED_RESET,   /* forgot the password: what was mailed is proven, and the action is what is due next */
 	NEED_STEP,    /* in, and the first unmet requirement is the action's */
+	NEED_CHOICE,  /* in, and the way to log in is to be chosen, or chosen and not yet registered */
 	NEED_IN,      /* in, whatever is unmet */
-	NEED_APP,   /* in, and an app may be registered: it is the step due, or nothing is unmet and a factor proven; or
-		     * NEED_NEW */
-	NEED_ALL,   /* in, nothing unmet */
-	NEED_PROOF, /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
-	NEED_ASK,   /* in by a recovery code: was the phone lost? */
-	NEED_NEW    /* it was, or the admin's code was typed: another is to be registered */
+	NEED_APP,     /* in, and a way to log in may be registered: it is the step due, or nothing is unmet and a factor
+		       * proven; or NEED_NEW */
+	NEED_ALL,     /* in, nothing unmet */
+	NEED_PROOF,   /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
+	NEED_ASK,     /* in by a recovery code: was the phone lost? */
+	NEED_NEW      /* it was, or the admin's code was typed: another is to be registered */
 };
 
 struct action {
@@ -57,6 +58,9 @@ static const struct action actions[] = {
     {"reset.factor", flow_reset_factor, flow_reset_factor, NEED_RESET, 0, false, RESET_FACTOR_PATH},
     {"reset.birth", flow_reset_birth, flow_reset_birth, NEED_RESET, 0, false, RESET_BIRTH_PATH},
     {"reset.password", flow_reset_password, flow_reset_password, NEED_RESET, 0, true, RESET_PASSWORD_PATH},
+    {"login.mail", flow_login_mail, flow_login_mail, NEED_FACTOR, 0, false, "/login/mail-code"},
+    {"login.mail.again", NULL, flow_login_mail_again, NEED_FACTOR, 0, false, "/login/mail-code"},
+    {"another", flow_another, flow_another, NEED_FACTOR, 0, false, "/login/another"},
     {"birth", flow_birth, flow_birth, NEED_STEP, REQ_BIRTH, false, "/first/birth-date"},
     {"terms", flow_terms, flow_terms, NEED_STEP, REQ_TERMS, false, "/first/terms"},
     {"email", flow_email, flow_email, NEED_STEP, REQ_EMAIL, false, "/first/email"},
@@ -65,7 +69,7 @@ static const struct action actions[] = {
     {"email.again", NULL, flow_email_again, NEED_STEP, REQ_EMAIL, false, "/first/email/sent"},
     {"email.none", NULL, flow_email_none, NEED_STEP, REQ_EMAIL, false, "/first/email"},
     {"email.state", flow_email_state, NULL, NEED_NOTHING, 0, false, "/first/email/sent"},
-    {"method", flow_method, flow_method, NEED_STEP, REQ_METHOD, false, "/first/method"},
+    {"method", flow_method, flow_method, NEED_CHOICE, REQ_METHOD, false, "/first/method"},
     {"own-password", flow_own_password, flow_own_password, NEED_STEP, REQ_PASSWORD, true, "/first/password"},
     {"done", flow_done, flow_done, NEED_STEP, REQ_AUTHENTICATOR, false, "/first/done"},
     {"link", flow_link, NULL, NEED_NOTHING, 0, false, "/"},
@@ -74,6 +78,8 @@ static const struct action actions[] = {
     {"sheet", flow_sheet, flow_sheet, NEED_APP, REQ_AUTHENTICATOR, false, "/sheet"},
     {"app.qr", flow_app_qr, NULL, NEED_APP, 0, false, "/app"},
     {"app.cancel", NULL, flow_app_cancel, NEED_ALL, 0, false, "/app"},
+    {"mailcode", flow_mailcode, flow_mailcode, NEED_APP, REQ_AUTHENTICATOR, false, "/mailcode"},
+    {"mailcode.again", NULL, flow_mailcode_again, NEED_APP, 0, false, "/mailcode"},
     {"recovery", flow_recovery, flow_recovery, NEED_IN, 0, false, "/recovery"},
     {"recovery.new", NULL, flow_recovery_new, NEED_PROOF, 0, false, "/account"},
     {"account", flow_account, NULL, NEED_ALL, 0, false, "/account"},
@@ -81,6 +87,9 @@ static const struct action actions[] = {
     {"remove", flow_remove, flow_remove, NEED_PROOF, 0, false, "/account"},
     {"password", flow_password, flow_password, NEED_ALL, 0, true, "/account/password"},
     {"confirm", flow_confirm, flow_confirm, NEED_ALL, 0, false, "/account/confirm"},
+    {"confirm.mail", flow_confirm_mail, flow_confirm_mail, NEED_ALL, 0, false, "/account/confirm/mail"},
+    {"confirm.mail.again", NULL, flow_confirm_mail_again, NEED_ALL, 0, false, "/account/confirm/mail"},
+    {"confirm.another", flow_confirm_another, flow_confirm_another, NEED_ALL, 0, false, "/account/confirm/another"},
     {"sessions", flow_sessions, NULL, NEED_ALL, 0, false, "/account/sessions"},
     {"session.end", NULL, flow_session_end, NEED_ALL, 0, false, "/account/sessions"},
     {"sessions.end", NULL, flow_sessions_end, NEED_ALL, 0, false, "/account/sessions"},
@@ -115,17 +124,17 @@ static const char *notice(const struct call *c)
 	} notices[] = {
 	    {"expired", N_("The page had been open for too long. Nothing is lost: please try once more.")},
 	    {"out", N_("You are logged out.")},
-	    {"disabled", N_("Codes from your app were switched off, because too many wrong ones were typed. Please log "
-			    "in again and "
-			    "type one of your recovery codes instead of the app's code.")},
-	    {"later",
-	     N_("You are logged out. The next time you log in, you will be led to the registration of the app.")},
+	    {"disabled",
+	     N_("Your codes were switched off, because too many wrong ones were typed. Please log in again and type "
+		"one of your recovery codes instead.")},
+	    {"later", N_("You are logged out. The next time you log in, we go on where you stopped.")},
 	    {"renamed", N_("The name was changed.")},
-	    {"removed", N_("The app was removed.")},
-	    {"added", N_("The app was registered.")},
+	    {"removed", N_("It was removed.")},
+	    {"mail-added", N_("You can now log in with codes by e-mail.")},
+	    {"sent", N_("We are sending you a mail with a code.")},
 	    {"password", N_("Your password was changed. Other devices that were logged in are logged out.")},
 	    {"again", N_("The mail is being sent again.")},
-	    {"wait", N_("A mail was sent a moment ago. Please wait a little before you have it sent again.")},
+	    {"wait", N_("No new mail was sent: please wait for as long as this page says.")},
 	    {"over", N_("Too much time has passed. Nothing was changed: please begin once more.")},
 	    {"reset", N_("Your new password is set. Please log in with it.")},
 	    {"confirmed", N_("Your e-mail address is confirmed.")},
@@ -209,6 +218,9 @@ bool call_allowed(struct call *c)
 		break;
 	case NEED_STEP:
 		ok = in && c->unmet && c->unmet->id == a->step;
+		break;
+	case NEED_CHOICE:
+		ok = in && c->unmet && (c->unmet->id == a->step || c->unmet->id == REQ_AUTHENTICATOR);
 		break;
 	case NEED_IN:
 		ok = in;

@@ -3,7 +3,7 @@
 
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "keeper/call.h"
+#include "keeper/method.h"
 #include "keeper/new_password.h"
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,7 @@ void flow_account(struct call *c)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0, left = 0;
+	bool mail = false;
 	char when[MAIL_TIME], hex[2 * ID_LEN + 1];
 	enum err e = factor_confirmed(c->st, &c->person.id, au, &n);
 	if (!e)
@@ -29,14 +30,19 @@ void flow_account(struct call *c)
 		id_hex(&au[i].id, hex);
 		view_item(c, "authenticators", i, "id", hex);
 		view_item(c, "authenticators", i, "name", au[i].name);
-		view_item(c, "authenticators", i, "kind_text", T(c, N_("Authenticator app")));
+		view_item(c, "authenticators", i, "kind_text", T(c, method_of(au[i].kind)->title));
 		mail_time(c->lang, au[i].created, when);
 		view_item(c, "authenticators", i, "created", when);
 		if (au[i].last_used)
 			mail_time(c->lang, au[i].last_used, when);
 		view_item(c, "authenticators", i, "last_used", au[i].last_used ? when : "");
-		view_item(c, "authenticators", i, "only", n == 1 ? "1" : "");
+		bool off = au[i].kind == FACTOR_MAILCODE && !c->facts.mail;
+		mail = mail || au[i].kind == FACTOR_MAILCODE;
+		view_item(c, "authenticators", i, "only", c->facts.confirmed == 1 && !off ? "1" : "");
+		view_item(c, "authenticators", i, "off", off ? "1" : "");
 	}
+	view_put(c, "mail_offered", !mail && require_offers(&c->facts, FACTOR_MAILCODE) ? "1" : "");
+	view_put(c, "mail_only", c->facts.mail && c->facts.confirmed == 1 ? "1" : "");
 	view_num(c, "recovery_left", (int64_t)left);
 	view_put(c, "recovery_low", left < RECOVERY_LOW ? "1" : "");
 	view_page(c, "account");

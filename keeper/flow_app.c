@@ -6,7 +6,7 @@
 #include "common/base64url.h"
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "keeper/call.h"
+#include "keeper/method.h"
 #include "keeper/recovery.h"
 #include "keeper/totp.h"
 #include <stdio.h>
@@ -167,7 +167,7 @@ static enum err app_confirm(struct call *c, struct person *p, void *arg)
 	if (!e)
 		e = session_start(c, &p->id, SESSION_FULL, true);
 	if (!e)
-		e = call_notice(c, p, MAIL_APP_ADDED, f->name);
+		e = call_notice(c, p, MAIL_WAY_ADDED, f->name);
 	if (!e)
 		e = call_audit(c, "totp.registered", "");
 	authenticator_wipe(&a, 1);
@@ -390,26 +390,28 @@ void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1])
 		snprintf(ret + 2 * i, 3, "%02x", id->b[i]);
 }
 
-/* The confirmed authenticator that field id names, of this person; others' do not exist here. */
-static enum err chosen(struct call *c, const struct id *person, struct authenticator *ret, size_t *ret_confirmed)
+/* The confirmed authenticator that field id names, of this person; others' do not exist here. *ret_left: how many ways
+ * to log in there are without it. */
+static enum err chosen(struct call *c, const struct person *p, struct authenticator *ret, size_t *ret_left)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	struct id id;
 	size_t n = 0;
 	if (!hex_id(call_field(c, "id"), &id))
 		return ERR_NOTFOUND;
-	enum err e = factor_confirmed(c->st, person, au, &n);
+	enum err e = factor_confirmed(c->st, &p->id, au, &n);
 	if (e)
 		return e;
-	e = ERR_NOTFOUND;
-	for (size_t i = 0; i < n; i++)
-		if (!memcmp(&au[i].id, &id, sizeof id)) {
-			*ret = au[i];
-			e = ERR_NONE;
-		}
-	*ret_confirmed = n;
+	size_t i = 0;
+	while (i < n && memcmp(&au[i].id, &id, sizeof id) != 0)
+		i++;
+	if (i < n) {
+		*ret = au[i];
+		au[i] = au[n - 1];
+		*ret_left = require_ways(p, au, n - 1, mailcode_policy_of(c->k->conf->mailcode_web));
+	}
 	authenticator_wipe(au, n);
-	return e;
+	return i < n ? ERR_NONE : ERR_NOTFOUND;
 }
 
 static void authenticator_page(struct call *c, const char *page, const struct authenticator *a)
@@ -418,18 +420,28 @@ static void authenticator_page(struct call *c, const char *page, const struct au
 	id_hex(&a->id, hex);
 	view_put(c, "id", hex);
 	view_put(c, "name", call_has(c, "name") ? call_field(c, "name") : a->name);
+	view_put(c, "kind_text", T(c, method_of(a->kind)->title));
+	view_put(c, "gone", T(c, method_of(a->kind)->gone));
 	view_page(c, page);
+}
+
+/* [tx] "totp.removed" */
+static enum err audit_kind(struct call *c, const struct authenticator *a, const char *what)
+{
+	char event[40];
+	snprintf(event, sizeof event, "%s.%s", factor_name(a->kind), what);
+	return call_audit(c, event, "");
 }
 
 static enum err app_rename(struct call *c, struct person *p, void *arg)
 {
 	struct authenticator a;
-	size_t n;
-	enum err e = chosen(c, &p->id, &a, &n);
+	size_t left = 0;
+	enum err e = chosen(c, p, &a, &left);
 	if (!e)
 		e = store_authenticator_rename(c->st, &p->id, &a.id, arg);
 	if (!e)
-		e = call_audit(c, "totp.renamed", "");
+		e = audit_kind(c, &a, "renamed");
 	authenticator_wipe(&a, 1);
 	return e;
 }
@@ -437,13 +449,13 @@ static enum err app_rename(struct call *c, struct person *p, void *arg)
 void flow_rename(struct call *c)
 {
 	struct authenticator a;
-	size_t n;
+	size_t left = 0;
 	AUTO_BUF name = BUF_INIT;
-	enum err e = chosen(c, &c->person.id, &a, &n);
+	enum err e = chosen(c, &c->person, &a, &left);
 	if (e == ERR_NOTFOUND) {
 		view_redirect(c, "/account");
 	} else if (e) {
-		view_failure(c, e, "the app");
+		view_failure(c, e, "the way to log in");
 	} else if (c->post && name_good(call_field(c, "name"), &name)) {
 		char copy[NAME_MAX_BYTES + 1];
 		snprintf(copy, sizeof copy, "%s", buf_str(&name));
@@ -463,19 +475,19 @@ void flow_rename(struct call *c)
 static enum err app_remove(struct call *c, struct person *p, void *arg)
 {
 	struct authenticator a;
-	size_t n;
+	size_t left = 0;
 	bool *last = arg;
-	enum err e = chosen(c, &p->id, &a, &n);
+	enum err e = chosen(c, p, &a, &left);
 	if (e == ERR_NOTFOUND)
 		return ERR_NONE;
-	if (!e && n < 2) {
+	if (!e && !left) {
 		*last = true;
 	} else if (!e) {
 		e = store_authenticator_remove(c->st, &p->id, &a.id);
 		if (!e)
-			e = call_notice(c, p, MAIL_APP_REMOVED, a.name);
+			e = call_notice(c, p, MAIL_WAY_REMOVED, a.name);
 		if (!e)
-			e = call_audit(c, "totp.removed", "");
+			e = audit_kind(c, &a, "removed");
 	}
 	authenticator_wipe(&a, 1);
 	return e;
@@ -484,17 +496,17 @@ static enum err app_remove(struct call *c, struct person *p, void *arg)
 void flow_remove(struct call *c)
 {
 	struct authenticator a;
-	size_t n;
+	size_t left = 0;
 	bool last = false;
-	enum err e = chosen(c, &c->person.id, &a, &n);
+	enum err e = chosen(c, &c->person, &a, &left);
 	if (!e && c->post)
 		e = call_transact(c, app_remove, &last);
 	if (e == ERR_NOTFOUND)
 		view_redirect(c, "/account");
 	else if (e)
-		view_failure(c, e, "the app");
-	else if (last || n < 2)
-		view_trouble(c, 409, T(c, N_("This is your only app")),
+		view_failure(c, e, "the way to log in");
+	else if (last || !left)
+		view_trouble(c, 409, T(c, N_("This is your only way to log in")),
 			     T(c, N_("Without it you could not log in any more. Please add another one first, then "
 				     "remove this one.")),
 			     T(c, N_("Back")), "/account");

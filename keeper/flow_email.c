@@ -134,8 +134,7 @@ static void sent_page(struct call *c, const struct way *w)
 {
 	struct code live;
 	int64_t wait = 0;
-	char pair[8];
-	AUTO_BUF words = BUF_INIT;
+	char pair[8], page[64], resend[64];
 	const char *at = strchr(c->k->conf->mail_from, '@');
 	enum err e = store_code_live(c->st, &c->person.id, w->purpose, c->now, &live);
 	if (e == ERR_NOTFOUND) {
@@ -154,13 +153,14 @@ static void sent_page(struct call *c, const struct way *w)
 		view_failure(c, e, "the mailed code");
 		return;
 	}
-	mail_words(c, &live.mail, &words);
+	view_mail(c, &live.mail);
+	snprintf(page, sizeof page, "%s/sent", w->base);
+	snprintf(resend, sizeof resend, "%s/again", w->base);
 	snprintf(pair, sizeof pair, "%02d", live.pair);
 	view_put(c, "email", live.address);
 	view_put(c, "pair", pair);
-	view_put(c, "mail_state", buf_str(&words));
 	view_put(c, "sender_domain", at ? at + 1 : "");
-	view_num(c, "again_in", wait);
+	view_again(c, page, resend, wait);
 	view_put(c, "base", w->base);
 	view_page(c, "email-sent");
 	secret_wipe(&live, sizeof live);

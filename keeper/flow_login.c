@@ -59,6 +59,8 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 		l->guard = level == SESSION_HALF && !f.confirmed;
 		if (!e && l->guard)
 			e = guard_send(c, &p);
+		if (!e && f.confirmed && f.mail && !f.app)
+			e = login_mail_send(c, &p);
 	}
 	person_wipe(&p);
 	return e;
@@ -139,29 +141,49 @@ static enum err code_right(struct store *st, const struct person *p, void *arg)
 	return e ? e : store_person_seen(st, &p->id, c->now);
 }
 
-static void disabled_error(struct call *c)
+/* What is said of a factor's codes. Who reads this has shown the password: the true state tells a stranger nothing. */
+static const struct words {
+	enum factor_kind kind;
+	const char *none, *wrong, *wait, *off, *off_contact;
+} words[] = {
+    {FACTOR_TOTP, N_("Please type the 6 digits that your authenticator app shows."),
+     N_("That code is not right or was used before. Please wait for the next code in your app and type that one."),
+     N_("Too many wrong codes one after another. Please try again in {wait}, with the code that your app shows then."),
+     N_("Codes from your app are switched off, because too many wrong ones were typed. Please type one of your "
+	"recovery codes here. If you have none, please ask whoever sent you your letter."),
+     N_("Codes from your app are switched off, because too many wrong ones were typed. Please type one of your "
+	"recovery codes here. If you have none, please ask: {contact}")},
+    {FACTOR_MAILCODE, N_("Please type the 6 digits of the mail."),
+     N_("That code is not right. Please type the 6 digits of the newest mail."),
+     N_("Too many wrong codes one after another. Please try again in {wait}."),
+     N_("Mailed codes are switched off, because too many wrong ones were typed. Please use one of your recovery codes. "
+	"If you have none, please ask whoever sent you your letter."),
+     N_("Mailed codes are switched off, because too many wrong ones were typed. Please use one of your recovery codes. "
+	"If you have none, please ask: {contact}")},
+};
+
+static const struct words *words_for(enum factor_kind asked)
+{
+	return &words[asked == FACTOR_MAILCODE];
+}
+
+void factor_off_error(struct call *c, enum factor_kind asked)
 {
 	AUTO_BUF text = BUF_INIT;
+	const struct words *w = words_for(asked);
 	const struct fill values[] = {{"contact", c->k->conf->contact}, {NULL, NULL}};
-	fill(&text,
-	     c->k->conf->contact[0]
-		 ? T(c, N_("Codes from your app are switched off, because too many wrong ones were typed. Please type "
-			   "one of your recovery codes here. If you have none, please ask: {contact}"))
-		 : T(c, N_("Codes from your app are switched off, because too many wrong ones were typed. Please type "
-			   "one of your recovery codes here. If you have none, please ask whoever sent you your "
-			   "letter.")),
-	     values);
+	fill(&text, T(c, c->k->conf->contact[0] ? w->off_contact : w->off), values);
 	view_error(c, "code", buf_str(&text));
 }
 
-/* Why a code was not looked at. Who reads this has shown the password: the true waiting time tells a stranger nothing.
- */
-static void refused_error(struct call *c, const struct limit *l)
+/* Why a code was not looked at. */
+static void refused_error(struct call *c, const struct attempt *a)
 {
 	AUTO_BUF wait = BUF_INIT;
 	AUTO_BUF text = BUF_INIT;
+	const struct limit *l = &a->limit;
 	if (l->why == LIMITS_DISABLED) {
-		disabled_error(c);
+		factor_off_error(c, a->asked);
 		return;
 	}
 	call_wait(c, l->wait, &wait);
@@ -172,38 +194,37 @@ static void refused_error(struct call *c, const struct limit *l)
 	     : l->why == LIMITS_CLOSED
 		 ? T(c, N_("Too many wrong codes one after another. Please type one of your recovery codes, or try "
 			   "again in {wait}."))
-		 : T(c, N_("Too many wrong codes one after another. Please try again in {wait}, with the code that "
-			   "your app shows then.")),
+		 : T(c, words_for(a->asked)->wait),
 	     values);
 	view_error(c, "code", buf_str(&text));
 }
 
-void code_refused(struct call *c, enum verdict v, const struct limit *l)
+void code_refused(struct call *c, enum verdict v, const struct attempt *a)
 {
 	if (v == VERDICT_UNAVAILABLE || v == VERDICT_INTERNAL)
 		view_failure(c, v == VERDICT_UNAVAILABLE ? ERR_BUSY : ERR_INTERNAL, "a code");
-	else if (l->disabled && c->half) /* this login has ended with it */
+	else if (a->limit.disabled && c->half) /* this login has ended with it */
 		view_redirect(c, "/login?n=disabled");
-	else if (l->disabled)
-		disabled_error(c);
+	else if (a->limit.disabled)
+		factor_off_error(c, a->asked);
 	else if (v == VERDICT_THROTTLED || v == VERDICT_LOCKED)
-		refused_error(c, l);
+		refused_error(c, a);
+	else if (a->asked == FACTOR_MAILCODE)
+		mailcode_error(c, a->mailed, a->mailed_wait);
 	else
-		view_error(c, "code",
-			   T(c, N_("That code is not right or was used before. Please wait for the next code in your "
-				   "app and type "
-				   "that one.")));
+		view_error(c, "code", T(c, words_for(a->asked)->wrong));
 }
 
-/* The code of the form, checked; true if right. Puts the error otherwise. */
-static bool factor_right(struct call *c, attempt_within within)
+/* The code of the form, checked; true if right. Puts the error otherwise. asked: FACTOR_MAILCODE, or FACTOR_NONE for
+ * the app's; a recovery code is taken in either place. */
+static bool factor_right(struct call *c, enum factor_kind asked, attempt_within within)
 {
 	const char *code = call_field(c, "code");
 	struct attempt a;
 	struct origin origin;
 	const struct factor *how = NULL;
 	if (!code[0]) {
-		view_error(c, "code", T(c, N_("Please type the 6 digits that your authenticator app shows.")));
+		view_error(c, "code", T(c, words_for(asked)->none));
 		return false;
 	}
 	enum err e = call_origin(c, &origin);
@@ -215,12 +236,13 @@ static bool factor_right(struct call *c, attempt_within within)
 	a.password_right = true;
 	a.step_up = !c->half;
 	a.mailcode = mailcode_policy_of(c->k->conf->mailcode_web);
+	a.asked = asked;
 	c->attempt = &a;
 	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
 	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
-		code_refused(c, v, &a.limit);
+		code_refused(c, v, &a);
 	attempt_clear(&a);
 	if (v != VERDICT_ALLOW)
 		return false;
@@ -244,118 +266,30 @@ static void code_look(struct call *c)
 	if (e)
 		view_failure(c, e, "the code's page");
 	else if (disabled)
-		disabled_error(c);
+		factor_off_error(c, FACTOR_NONE);
+}
+
+bool login_code_right(struct call *c, enum factor_kind asked)
+{
+	if (!factor_right(c, asked, code_right))
+		return false;
+	c->device_known = c->session.level == SESSION_FULL;
+	view_redirect(c, "/");
+	return true;
 }
 
 void flow_code(struct call *c)
 {
-	if (c->post && factor_right(c, code_right)) {
-		c->device_known = c->session.level == SESSION_FULL;
-		view_redirect(c, "/");
+	if (!c->post && strcmp(call_next(c), "/login/code") != 0) {
+		view_redirect(c, call_next(c));
 		return;
 	}
+	if (c->post && login_code_right(c, FACTOR_NONE))
+		return;
 	code_look(c);
+	view_put(c, "self", "/login/code");
+	view_put(c, "another", c->facts.mail ? "/login/another" : "");
 	view_page(c, sheet_only(c) ? "code-sheet" : "code");
-}
-
-/* ---- the mailed code of an unfinished enrolment ---- */
-
-enum err guard_send(struct call *c, const struct person *p)
-{
-	bool sent = false;
-	enum err e = mailcode_send(c->k, c->st, p, CODE_GUARD, c->lang, c->now, &sent);
-	c->mailed = c->mailed || sent;
-	return e;
-}
-
-static void guard_page(struct call *c)
-{
-	struct code live;
-	int64_t wait = 0;
-	const char *at = strrchr(c->person.email, '@');
-	AUTO_BUF words = BUF_INIT, hint = BUF_INIT;
-	buf_addf(&hint, "…%s", at ? at : "");
-	view_put(c, "address_hint", buf_str(&hint));
-	if (!store_code_live(c->st, &c->person.id, CODE_GUARD, c->now, &live)) {
-		mail_words(c, &live.mail, &words);
-		view_put(c, "mail_state", buf_str(&words));
-	} else {
-		view_put(c, "mail_state", T(c, N_("No code is valid just now. Please have a new one sent.")));
-	}
-	if (!mailcode_wait(c->k, c->st, &c->person.id, c->now, &wait))
-		view_num(c, "again_in", wait);
-	view_page(c, "guard");
-}
-
-struct guard_try {
-	enum err result; /* ERR_NONE right, ERR_DENIED wrong, ERR_NOTFOUND no code lives, ERR_TOOBIG too many tries */
-	bool spent;	 /* too many for now, whatever the code */
-};
-
-static enum err guard_right(struct call *c, const struct person *p)
-{
-	enum err e = session_start(c, &p->id, SESSION_WIZARD, false);
-	return e ? e : call_audit(c, "guard.right", "");
-}
-
-static enum err guard_check(struct call *c, struct person *p, void *arg)
-{
-	struct guard_try *t = arg;
-	int64_t wait = 0;
-	AUTO_BUF code = BUF_INIT;
-	const char *typed = call_field(c, "code");
-	bool text = !text_code(typed, strlen(typed), &code) && buf_str(&code);
-	t->result = mailcode_try(c->st, c->k->seal, &p->id, CODE_GUARD, text ? buf_str(&code) : "", c->now, &wait);
-	t->spent = wait > 0;
-	if (t->spent)
-		return call_audit(c, "guard.throttled", "");
-	if (t->result == ERR_DENIED || t->result == ERR_TOOBIG || t->result == ERR_NOTFOUND)
-		return call_audit(c, "guard.wrong", "");
-	return t->result ? t->result : guard_right(c, p);
-}
-
-void flow_guard(struct call *c)
-{
-	struct guard_try t = {.result = ERR_DENIED};
-	if (!c->post) {
-		guard_page(c);
-		return;
-	}
-	enum err e = call_transact(c, guard_check, &t);
-	if (e) {
-		view_failure(c, e, "a mailed code");
-		return;
-	}
-	if (!t.result) {
-		view_redirect(c, "/");
-		return;
-	}
-	view_error(
-	    c, "code",
-	    t.spent ? T(c, N_("Codes were typed wrong too often. Please wait an hour, then have a new one sent."))
-	    : t.result == ERR_TOOBIG ? T(c, N_("That code was typed wrong too often. Please have a new one sent."))
-	    : t.result == ERR_NOTFOUND
-		? T(c, N_("The code has expired. Please have a new one sent."))
-		: T(c, N_("That code is not right. Please type the 6 digits of the newest mail.")));
-	guard_page(c);
-}
-
-static enum err guard_resend(struct call *c, struct person *p, void *arg)
-{
-	(void)arg;
-	return guard_send(c, p);
-}
-
-void flow_guard_again(struct call *c)
-{
-	int64_t wait = 0;
-	enum err e = mailcode_wait(c->k, c->st, &c->person.id, c->now, &wait);
-	if (!e && !wait)
-		e = call_transact(c, guard_resend, NULL);
-	if (e)
-		view_failure(c, e, "a mail");
-	else
-		view_redirect(c, wait ? "/login/mail?n=wait" : "/login/mail?n=again");
 }
 
 /* ---- out, and step-up ---- */
@@ -395,9 +329,9 @@ static enum err stepped_up(struct store *st, const struct person *p, void *arg)
 }
 
 /* Only pages of our own, and only those that ask for proof. */
-static const char *next_path(const struct call *c)
+const char *confirm_next(const struct call *c)
 {
-	static const char *const paths[] = {"/account", "/app", "/recovery"};
+	static const char *const paths[] = {"/account", "/app", "/mailcode", "/recovery"};
 	const char *next = call_field(c, "next");
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!strcmp(paths[i], next))
@@ -405,13 +339,27 @@ static const char *next_path(const struct call *c)
 	return "/account";
 }
 
+bool confirm_code_right(struct call *c, enum factor_kind asked)
+{
+	if (!factor_right(c, asked, stepped_up))
+		return false;
+	view_redirect(c, confirm_next(c));
+	return true;
+}
+
 void flow_confirm(struct call *c)
 {
-	if (c->post && factor_right(c, stepped_up)) {
-		view_redirect(c, next_path(c));
+	char mail[96];
+	if (!c->post && c->facts.mail && !c->facts.app) {
+		snprintf(mail, sizeof mail, "/account/confirm/mail?next=%s", confirm_next(c));
+		view_redirect(c, mail);
 		return;
 	}
+	if (c->post && confirm_code_right(c, FACTOR_NONE))
+		return;
 	code_look(c);
-	view_put(c, "next", next_path(c));
+	view_put(c, "next", confirm_next(c));
+	view_put(c, "self", "/account/confirm");
+	view_put(c, "another", c->facts.mail ? "/account/confirm/another" : "");
 	view_page(c, "confirm");
 }

@@ -70,7 +70,7 @@ static bool factor_try(struct call *c)
 	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
-		code_refused(c, v, &a.limit);
+		code_refused(c, v, &a);
 	else if (how->kind == FACTOR_RECOVERY)
 		/* what was proven stands also where no mail can be queued */
 		(void)mail_recovery_used(c->k, c->st, &c->person.id, c->lang, c->now);

@@ -10,8 +10,8 @@ enum mail_text {
 	MAIL_VERIFY = 1, /* address link and code */
 	MAIL_GUARD,	 /* guards an unfinished enrolment */
 	MAIL_CODE,	 /* the one-time code of a login */
-	MAIL_APP_ADDED,
-	MAIL_APP_REMOVED,
+	MAIL_WAY_ADDED,
+	MAIL_WAY_REMOVED,
 	MAIL_PASSWORD_CHANGED,
 	MAIL_RECOVERY_USED,
 	MAIL_SHEET,

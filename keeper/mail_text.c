@@ -31,15 +31,15 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 			  "Please type it where you are logging in, within 10 minutes. Never tell it to anyone.\n\n"
 			  "If you are not logging in just now, somebody knows your password: please ignore this mail, "
 			  "and change your password soon.\n")},
-	[MAIL_APP_ADDED] = {
-		.name = "app-added", .needs = "", .may = "name time", .urgent = false,
-		.subject = N_("An authenticator app was added"),
-		.body = N_("An authenticator app was added to your account: {name} ({time})\n\n"
+	[MAIL_WAY_ADDED] = {
+		.name = "way-added", .needs = "", .may = "name time", .urgent = false,
+		.subject = N_("A way to log in was added"),
+		.body = N_("A way to log in was added to your account: {name} ({time})\n\n"
 			  "If this was not you, please contact us at once.\n")},
-	[MAIL_APP_REMOVED] = {
-		.name = "app-removed", .needs = "", .may = "name time", .urgent = false,
-		.subject = N_("An authenticator app was removed"),
-		.body = N_("An authenticator app was removed from your account: {name} ({time})\n\n"
+	[MAIL_WAY_REMOVED] = {
+		.name = "way-removed", .needs = "", .may = "name time", .urgent = false,
+		.subject = N_("A way to log in was removed"),
+		.body = N_("A way to log in was removed from your account: {name} ({time})\n\n"
 			  "If this was not you, please contact us at once.\n")},
 	[MAIL_PASSWORD_CHANGED] = {
 		.name = "password-changed", .needs = "", .may = "time", .urgent = false,

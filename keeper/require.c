@@ -39,11 +39,18 @@ static bool sheet_offered(const struct facts *f)
 	return !f->person->email_verified && f->person->email_optional;
 }
 
+static bool mailcode_offered(const struct facts *f)
+{
+	enum mailcode_policy policy = mailcode_policy_of(f->conf->mailcode_web);
+	return f->person->email_verified && (policy == MAILCODE_ALLOWED || (policy == MAILCODE_LAST && !f->app));
+}
+
 static const struct {
 	enum factor_kind kind;
 	bool (*offered)(const struct facts *f);
 } ways[] = {
     {FACTOR_TOTP, app_offered},
+    {FACTOR_MAILCODE, mailcode_offered},
     {FACTOR_RECOVERY, sheet_offered},
 };
 
@@ -109,6 +116,16 @@ void require_place(const struct facts *f, enum requirement_id id, int *ret_step,
 	*ret_steps = steps;
 }
 
+size_t require_ways(const struct person *p, const struct authenticator *au, size_t n, enum mailcode_policy policy)
+{
+	bool mail = mailcode_usable(p, au, n, policy);
+	size_t count = 0;
+	for (size_t i = 0; i < n; i++)
+		/* one that cannot be used any more is none: its owner registers another */
+		count += au[i].kind != FACTOR_MAILCODE || mail;
+	return count;
+}
+
 enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, int64_t now,
 		       struct facts *ret)
 {
@@ -128,9 +145,8 @@ enum err require_facts_by(struct store *st, const struct conf *conf, const struc
 		ret->app = ret->app || au[i].kind == FACTOR_TOTP;
 		ret->strong = ret->strong || au[i].kind != FACTOR_MAILCODE;
 		ret->sheet = ret->sheet || au[i].kind == FACTOR_RECOVERY;
-		/* one that cannot be used any more is none: its owner registers another */
-		ret->confirmed += au[i].kind != FACTOR_MAILCODE || ret->mail;
 	}
+	ret->confirmed = require_ways(p, au, n, mail);
 	if (ret->sheet)
 		e = store_recovery_left(st, &p->id, &ret->sheet_left);
 	ret->password_due = ret->confirmed && policy_password_due(conf, p, now);

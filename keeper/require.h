@@ -45,6 +45,9 @@ extern const struct requirement requirements[];
 /* The first unmet one for this person at this door; NULL: none. */
 const struct requirement *require_first(const struct facts *f, enum door door);
 bool require_binds(const struct requirement *r, const struct person *p, enum door door);
+/* How many of these authenticators, a person's confirmed ones, can be used, with this policy of
+ * mailed codes. */
+size_t require_ways(const struct person *p, const struct authenticator *au, size_t n, enum mailcode_policy policy);
 /* May this person choose and register this way in the browser? */
 bool require_offers(const struct facts *f, enum factor_kind kind);
 /* "Step 3 of 6": the place of a requirement among those that bind a person in the browser. */

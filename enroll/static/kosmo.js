@@ -117,11 +117,12 @@
 	});
 
 	each('[data-again]', function (button) {
-		var end = Date.now() + 1000 * (parseInt(button.getAttribute('data-again'), 10) || 0), note = doc.createElement('p'), timer;
+		var end = Date.now() + 1000 * (parseInt(button.getAttribute('data-again'), 10) || 0), timer;
+		var note = button.form.querySelector('[data-left]') || doc.createElement('p'); /* what is there without us */
 		function tick() {
-			var left = Math.ceil((end - Date.now()) / 1000);
+			var left = Math.ceil((end - Date.now()) / 1000), long = left >= 120;
 			button.disabled = left > 0;
-			note.textContent = left > 0 ? button.getAttribute('data-wait').replace('#', left) : '';
+			note.textContent = left > 0 ? button.getAttribute(long ? 'data-wait-long' : 'data-wait').replace('#', long ? Math.ceil(left / 60) : left) : '';
 			note.hidden = left <= 0;
 			if (left <= 0)
 				clearInterval(timer);
@@ -142,8 +143,11 @@
 					return reply.ok && !reply.redirected ? reply.text() : '';
 				}).then(function (html) {
 					var now = new DOMParser().parseFromString(html, 'text/html').getElementById(el.id);
-					if (now && now.textContent !== el.textContent)
-						el.textContent = now.textContent;
+					if (!now || now.textContent === el.textContent)
+						return;
+					el.textContent = '';
+					while (now.firstChild)
+						el.appendChild(doc.adoptNode(now.firstChild));
 				}).catch(function () {});
 			}, seconds * 1000);
 		});

@@ -242,7 +242,7 @@ static const struct {
     {MAIL_VERIFY, "Subject: {link}\n\n{code} {link}\n", "f:1: {link} in the subject"},
     {MAIL_CODE, "Subject: x\n\n{code}\xff\n", "f:3: not UTF-8"},
     {MAIL_CODE, "Subject: x\n\n{code}\x1b[31m\n", "f:3: a control character"},
-    {MAIL_APP_ADDED, "Subject: {name}\n\n{time}\n", NULL},
+    {MAIL_WAY_ADDED, "Subject: {name}\n\n{time}\n", NULL},
 };
 
 static void test_templates(void **state)

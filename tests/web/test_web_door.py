@@ -77,6 +77,11 @@ class Door(Instance):
             self.mailer = None
         return super().stop()
 
+    def notice(self, to):
+        """The next mail to this login is one that only tells."""
+        code, link = self.mail(to)
+        assert code is None and link is None
+
     def mail(self, to, seconds=15):
         """(code, link token) of the next mail to this login."""
         found = []
@@ -172,8 +177,8 @@ class Visitor:
         assert self.post("email.code", code=code)["redirect"] == "/"
         return self
 
-    def method(self):
-        assert self.post("method", method="app")["redirect"] == "/"
+    def method(self, which="app"):
+        assert self.post("method", method=which)["redirect"] == "/"
         return self
 
     def own_password(self):
@@ -187,6 +192,13 @@ class Visitor:
         key = self.get("app")["v.key"].replace(" ", "")
         self.person.secret = base64.b32decode(key + "=" * (-len(key) % 8))
         assert self.post("app", code=self.code(), name="phone")["redirect"] == "/"
+        return self
+
+    def register_mail(self):
+        assert self.post("done", next="mail")["redirect"] == "/mailcode"
+        code, _ = self.door.mail(self.person.login)
+        assert self.post("mailcode", code=code)["redirect"] == "/account?n=mail-added"
+        self.door.notice(self.person.login)
         return self
 
     def saved(self):
@@ -231,6 +243,13 @@ def guarded(door):
     return v
 
 
+def by_mail(door):
+    """In, with mailed codes as the only way; some time ago, so that the next code may be sent."""
+    v = member(door).log_in().birth().terms().email().verify().method("mail").own_password().register_mail()
+    door.move_clock(door.offset + 61)
+    return v
+
+
 def full(door):
     return staff(door).log_in().factor().birth().terms().email().verify()
 
@@ -238,7 +257,9 @@ def full(door):
 # How each state is reached, where home leads in it, and what may be called in it besides what anybody may.
 STATES = {
     "visitor": (lambda d: Visitor(d, next(d.members)), "/login", {"login"}),
-    "factor due": (lambda d: staff(d).log_in(), "/login/code", {"login", "code"}),
+    "factor due": (lambda d: staff(d).log_in(), "/login/code", {"login", "code", "another"}),
+    "mailed code due": (lambda d: Visitor(d, by_mail(d).person).log_in(), "/login/mail-code",
+                        {"login", "code", "login.mail", "login.mail.again", "another"}),
     "guard due": (guarded, "/login/mail", {"login", "guard", "guard.again"}),
     "birth": (lambda d: member(d).log_in(), "/first/birth-date", {"birth", "recovery"}),
     "terms": (lambda d: member(d).log_in().birth(), "/first/terms", {"terms", "recovery"}),
@@ -250,16 +271,21 @@ STATES = {
     "password": (lambda d: member(d).log_in().birth().terms().email().verify().method(), "/first/password",
                  {"own-password", "recovery"}),
     "app": (lambda d: member(d).log_in().birth().terms().email().verify().method().own_password(), "/app",
-            {"done", "app", "app.qr", "recovery"}),
+            {"done", "app", "app.qr", "recovery", "method", "mailcode", "mailcode.again"}),
     "codes shown": (lambda d: member(d).log_in().birth().terms().email().verify().method().own_password().register(),
                     "/recovery", {"app", "app.qr", "app.cancel", "recovery", "recovery.new", "account", "rename", "remove",
-                                  "password", "confirm", "sessions", "session.end", "sessions.end"}),
+                                  "password", "confirm", "confirm.another", "mailcode", "mailcode.again", "sessions",
+                              "session.end", "sessions.end"}),
     "wizard after a factor": (lambda d: staff(d).log_in().factor(), "/first/birth-date", {"birth", "recovery"}),
     "in": (full, "/account", {"app", "app.qr", "app.cancel", "recovery", "recovery.new", "account", "rename", "remove",
-                              "password", "confirm", "sessions", "session.end", "sessions.end"}),
+                              "password", "confirm", "confirm.another", "mailcode", "mailcode.again", "sessions",
+                              "session.end", "sessions.end"}),
     "in, proof too old": (lambda d: full(d).unproven(), "/account",
-                          {"app.cancel", "recovery", "account", "rename", "password", "confirm", "sessions", "session.end",
-                           "sessions.end"}),
+                          {"app.cancel", "recovery", "account", "rename", "password", "confirm", "confirm.another", "sessions",
+                           "session.end", "sessions.end"}),
+    "in by mail": (lambda d: by_mail(d), "/account",
+                   {"app", "app.qr", "app.cancel", "recovery", "recovery.new", "account", "rename", "remove", "password",
+                    "confirm", "confirm.mail", "confirm.mail.again", "confirm.another", "sessions", "session.end", "sessions.end"}),
 }
 ANYBODY = {"home", "logout", "logout.ask", "email.state", "link", "link.confirm"}
 # The methods of each action, and a form that would do something where it is due.
@@ -276,6 +302,10 @@ ACTIONS = {
     "rename": ("GET POST", {"name": "other"}), "remove": ("GET POST", {"confirm": "1"}),
     "password": ("GET POST", None), "confirm": ("GET POST", None), "sessions": ("GET", {}),
     "session.end": ("POST", {"id": "0" * 32}), "sessions.end": ("POST", {}),
+    "login.mail": ("GET POST", None), "login.mail.again": ("POST", {}), "another": ("GET POST", {"code": "x"}),
+    "mailcode": ("GET POST", {"code": "123456"}), "mailcode.again": ("POST", {}),
+    "confirm.mail": ("GET POST", {"code": "123456"}), "confirm.mail.again": ("POST", {}),
+    "confirm.another": ("GET POST", {"code": "x"}),
 }
 
 
@@ -288,7 +318,7 @@ def form(v, action, state):
         return {"login": p.login, "password": p.password or v.door.initial(p.login)}
     if action in ("code", "confirm"):
         return {"code": p.code(at=v.door.now()) if p.secret else "123456"}
-    if action == "guard":
+    if action in ("guard", "login.mail"):
         return {"code": v.mailed}
     if action == "link.confirm":
         return {"token": v.mailed_token, "pair": v.pair or "10"}
@@ -302,7 +332,7 @@ def reached(door, state):
     v = make(door)
     assert v.page() == home, v.page()
     v.mailed, v.mailed_token = "123456", "x" * 43
-    if state in ("guard due", "email sent"):
+    if state in ("guard due", "email sent", "mailed code due"):
         code, token = door.mail(v.person.login)
         v.mailed, v.mailed_token = code, token or v.mailed_token
     return v, home, allowed | ANYBODY
@@ -577,9 +607,9 @@ def test_the_guard_bears_five_wrong_codes_an_hour(door):
     for _ in range(5):
         assert "e.code" in v.post("guard", code="000000" if code != "000000" else "111111")
     door.move_clock(door.offset + 61)
-    assert v.post("guard.again")["redirect"] == "/login/mail?n=again"
+    assert v.post("guard.again")["redirect"] == "/login/mail?n=sent"
     code, _ = door.mail(v.person.login)
-    assert "hour" in v.post("guard", code=code)["e.code"]  # a new code gives no new tries
+    assert "minutes" in v.post("guard", code=code)["e.code"]  # a new code gives no new tries
     door.move_clock(door.offset + 3600)
     v = Visitor(door, v.person).log_in()
     code, _ = door.mail(v.person.login)
@@ -753,12 +783,14 @@ def test_a_mail_is_sent_once_though_its_outcome_cannot_be_stored_at_once(own_doo
 
 
 def test_a_refused_mail_says_why_and_the_next_one_goes_out(own_door):
-    mailer = FakeMailer(own_door, lambda n: {"state": "permanent", "reason": "no"} if n == 1 else {"state": "sent"})
+    reply = "550 5.1.1 User unknown"
+    mailer = FakeMailer(own_door, lambda n: {"state": "permanent", "reason": reply} if n == 1 else {"state": "sent"})
     own_door.start(mailer=False)
     v = member(own_door).log_in().birth().terms().email()
     wait_until(lambda: mailer.taken, 10, "a mail")
     own_door.settled()
-    assert "(no)" in v.get("email.sent")["v.mail_state"]
+    view = v.get("email.sent")
+    assert "no such mailbox" in view["v.mail_state"] and reply not in view["v.mail_state"] and view["v.mail_reply"] == reply
     w = member(own_door).log_in().birth().terms().email()
     own_door.settled()
     assert "was sent at" in w.get("email.sent")["v.mail_state"]
