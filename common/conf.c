@@ -54,6 +54,7 @@ const struct conf_option conf_options[] = {
 	{"mail.from", CONF_EMAIL, AT(mail_from), "", NULL, 0, 0},
 	{"mail.maildir", CONF_PATH, AT(mail_maildir), "", NULL, 0, 0},
 	{"mail.sendmail", CONF_PATH, AT(mail_sendmail), "/usr/sbin/sendmail", NULL, 0, 0},
+	{"mail.connections", CONF_NUMBER, AT(mail_connections), "4", NULL, 1, CONF_CONNECTIONS_MAX},
 	{"mail.smtp", CONF_HOSTPORTS, AT(mail_smtp), "localhost:25", NULL, 0, 0},
 	{"mail.smtp_tls", CONF_CHOICE, AT(mail_smtp_tls), "starttls", "starttls|tls|none", 0, 0},
 	{"mail.smtp_user", CONF_STRING, AT(mail_smtp_user), "", NULL, 0, 0},

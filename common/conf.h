@@ -11,7 +11,7 @@
 #define CONF_DEFAULT "/etc/kosmo/kosmo.conf" /* the programs use SYSCONFDIR "/kosmo/kosmo.conf" */
 
 #define CONF_RELAYS_MAX	     8	/* in mail.smtp */
-#define CONF_CONNECTIONS_MAX 16 /* what kosmo-mailer serves at once */
+#define CONF_CONNECTIONS_MAX 16 /* mail.connections: what kosmo-mailer serves at once */
 
 struct conf {
 	char *file; /* the real path it was read from */
@@ -51,8 +51,9 @@ struct conf {
 	char *mail_from;      /* address */
 	char *mail_maildir;   /* folder; for maildir */
 	char *mail_sendmail;  /* the program; for sendmail */
-	char *mail_smtp;      /* host:port, one or more, in the order in which they are tried */
-	char *mail_smtp_tls;  /* starttls, tls, none */
+	int64_t mail_connections;
+	char *mail_smtp;     /* host:port, one or more, in the order in which they are tried */
+	char *mail_smtp_tls; /* starttls, tls, none */
 	char *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca_file;
 	char *mail_code_in_subject;  /* yes, no */
 	char *mail_list_unsubscribe; /* a mailto: or https: URI for notices; "": none */

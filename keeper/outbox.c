@@ -3,264 +3,232 @@
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "common/i18n.h"
-#include "common/secret.h"
-#include "common/wire.h"
 #include "keeper/health.h"
 #include "keeper/house.h"
 #include "keeper/outbox.h"
+#include "keeper/outbox_book.h"
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SEND_MS	    90000 /* the mailer's own limit is 60 s a mail */
-#define STOP_MS	    5000  /* what a mail under way is given when the keeper stops */
-#define RETRY_FIRST 10	  /* seconds; doubles up to */
-#define RETRY_MOST  900
-#define LOOK_AGAIN  30 /* seconds, when nobody woke us */
+#define STOP_MS	      5000  /* what mails under way are given when the keeper stops */
+#define LOOK_AGAIN_MS 30000 /* when nobody woke us */
+#define GATHER_MS     20    /* several outcomes share a transaction: each costs the disk, and logins wait for it */
+#define PAUSE_MS      1000  /* after the store failed */
+#define DOWN_MS	      5000  /* after nobody listened where the mailer should: one such mail tells enough */
+#define HOUSE_MS      1000
 
+enum { URGENT, BULK, KINDS };
+
+/* All of it belongs to the thread, but for what wakes and stops it. */
 struct outbox {
 	struct keeper *k;
 	struct store *st;
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool woken, stopping;
-	int fd; /* to the mailer, -1 */
-	uint32_t id;
+	int wake; /* an eventfd */
+	atomic_bool stopping;
+	struct outbox_book book;
 	struct house house;
-	bool open_there; /* a mail was handed over, but the store has not taken the outcome yet: */
-	struct mail open;
+	/* clock_mono_ms */
+	int64_t settle_at; /* of what is done */
+	int64_t paused, down, housed, stop_at;
+	bool house_due;
+	int64_t due[KINDS]; /* clock_now; INT64_MAX: none waits; 0 too where nobody has looked yet */
 };
 
-struct sending {
-	enum { SENT, LATER, NEVER } result;
-	char reason[256];
-};
-
-static bool stopping(struct outbox *o)
+static bool stopping(void *arg)
 {
-	pthread_mutex_lock(&o->lock);
-	bool s = o->stopping;
-	pthread_mutex_unlock(&o->lock);
-	return s;
+	return atomic_load(&((struct outbox *)arg)->stopping);
 }
 
-static void hang_up(struct outbox *o)
+static void done(struct outbox *o, struct mail *m, const struct sending *s)
 {
-	if (o->fd >= 0)
-		close(o->fd);
-	o->fd = -1;
+	if (s->nobody)
+		o->down = clock_mono_ms() + DOWN_MS;
+	if (!o->book.n_done)
+		o->settle_at = clock_mono_ms() + GATHER_MS;
+	book_done(&o->book, m, s);
 }
 
-/* Until the mailer answers; a stop is not held up by one that is stuck. */
-static enum err wait_answer(struct outbox *o, int64_t deadline)
+/* ---- to the mailer ---- */
+
+static size_t lanes_busy(const struct outbox *o, bool urgent_too)
 {
-	struct pollfd p = {.fd = o->fd, .events = POLLIN};
-	bool last = false;
-	for (int64_t now; (now = clock_mono_ms()) < deadline;) {
-		if (!last && stopping(o)) {
-			last = true;
-			deadline = deadline < now + STOP_MS ? deadline : now + STOP_MS;
+	size_t n = 0;
+	for (size_t i = 0; i < o->book.n_lanes; i++)
+		n += o->book.lanes[i].busy && (urgent_too || !o->book.lanes[i].mail.urgent);
+	return n;
+}
+
+/* Which of the claimed mails goes next: one that somebody waits for, or else another while not all lanes are taken by
+ * such. n_ready: none. */
+static size_t pick(const struct outbox *o)
+{
+	const struct outbox_book *b = &o->book;
+	size_t most = b->n_lanes > 1 ? b->n_lanes - 1 : 1, first = b->n_ready;
+	for (size_t i = b->n_ready; i-- > 0;)
+		if (b->ready[i].urgent)
+			first = i;
+	if (first < b->n_ready || clock_mono_ms() < o->down || lanes_busy(o, false) >= most)
+		return first;
+	return 0;
+}
+
+static void send_ready(struct outbox *o)
+{
+	struct outbox_book *b = &o->book;
+	for (size_t i = 0; i < b->n_lanes && !stopping(o); i++) {
+		struct lane *l = &b->lanes[i];
+		for (size_t n; !l->busy && (n = pick(o)) < b->n_ready;) {
+			struct sending s = {.result = SENDING_LATER};
+			struct mail m = b->ready[n];
+			b->n_ready--;
+			memmove(&b->ready[n], &b->ready[n + 1], (b->n_ready - n) * sizeof b->ready[0]);
+			if (clock_now() >= m.expires) {
+				snprintf(s.reason, sizeof s.reason, N_("it could not be delivered in time"));
+				done(o, &m, &s);
+			} else if (!lane_start(l, &m, &s)) {
+				done(o, &l->mail, &s);
+			}
 		}
-		if (poll(&p, 1, 250) > 0)
-			return ERR_NONE;
-	}
-	return ERR_TIMEOUT;
-}
-
-static enum err exchange(struct outbox *o, const struct mail *m, struct buf *answer)
-{
-	AUTO_BUF b = BUF_INIT;
-	char path[4096];
-	int64_t deadline = clock_mono_ms() + SEND_MS;
-	enum err e = ERR_NONE;
-	if (o->fd < 0) {
-		snprintf(path, sizeof path, "%s/mail.sock", o->k->conf->run_dir);
-		e = wire_connect(path, clock_mono_ms() + 3000, &o->fd);
-	}
-	wire_begin(&b, ++o->id, "send");
-	wire_puts(&b, "from", o->k->conf->mail_from);
-	wire_puts(&b, "to", m->recipient);
-	wire_put(&b, "message", m->message.data, m->message.len);
-	if (!e)
-		e = wire_end(&b);
-	if (!e)
-		e = wire_send(o->fd, &b, clock_mono_ms() + 10000);
-	if (!e)
-		e = wait_answer(o, deadline);
-	if (!e)
-		e = wire_recv(o->fd, answer, clock_mono_ms() + 10000);
-	if (e)
-		hang_up(o);
-	return e;
-}
-
-static void hand_over(struct outbox *o, const struct mail *m, struct sending *s)
-{
-	AUTO_BUF answer = BUF_INIT;
-	struct wire_msg *w = calloc(1, sizeof *w);
-	bool reused = o->fd >= 0;
-	s->result = LATER;
-	snprintf(s->reason, sizeof s->reason, N_("the mail program is not running"));
-	enum err e = w ? exchange(o, m, &answer) : ERR_NOMEM;
-	if (e == ERR_IO && reused) /* a mailer that had left when idle: once more on a fresh connection */
-		e = exchange(o, m, &answer);
-	if (e)
-		goto out;
-	if (wire_parse(answer.data, answer.len, w) || w->id != o->id || strcmp(w->kind, "result")) {
-		hang_up(o); /* out of step: the next mail must not read this one's answer */
-		goto out;
-	}
-	const char *state = wire_str(w, "state"), *reason = wire_str(w, "reason");
-	snprintf(s->reason, sizeof s->reason, "%s", reason ? reason : "");
-	if (state && !strcmp(state, "sent"))
-		s->result = SENT;
-	else if (state && !strcmp(state, "permanent"))
-		s->result = NEVER;
-out:
-	free(w);
-}
-
-static int64_t retry_after(int tries)
-{
-	int64_t wait = tries > 6 ? RETRY_MOST : (int64_t)RETRY_FIRST << (tries > 0 ? tries - 1 : 0);
-	unsigned jitter = 0;
-	if (wait > RETRY_MOST)
-		wait = RETRY_MOST;
-	secret_uniform((unsigned)wait / 4 + 1, &jitter);
-	return wait + jitter;
-}
-
-static enum err write_mail(struct outbox *o, const struct mail *m)
-{
-	enum err e = store_begin(o->st);
-	if (e)
-		return e;
-	e = store_mail_settle(o->st, m);
-	if (!e)
-		e = store_commit(o->st);
-	if (e)
-		store_rollback(o->st);
-	return e;
-}
-
-/* The outcome stays in memory until the store takes it: a mail that was sent must not be sent again because the disk
- * was full just then. */
-static enum err settle(struct outbox *o)
-{
-	enum err e = o->open_there ? write_mail(o, &o->open) : ERR_NONE;
-	if (e && e != ERR_NOTFOUND) /* not there: its person was deleted meanwhile */
-		return e;
-	mail_clear(&o->open);
-	o->open_there = false;
-	return ERR_NONE;
-}
-
-static void outcome(struct mail *m, const struct sending *s)
-{
-	snprintf(m->reason, sizeof m->reason, "%s", s->result == SENT ? "" : s->reason);
-	if (s->result == SENT) {
-		m->state = MAIL_SENT;
-		m->sent = clock_now();
-	} else if (s->result == NEVER) {
-		m->state = MAIL_REFUSED;
-	} else {
-		m->next_try = clock_now() + retry_after(m->tries);
-		if (m->next_try >= m->expires)
-			m->state = MAIL_EXPIRED;
 	}
 }
 
-/* What cannot be read would stay the first in the queue for ever. */
-static enum err give_up_unreadable(struct outbox *o, const struct id *id)
+static void hear(struct outbox *o, const struct pollfd *p)
 {
-	daemon_log(LOG_AUTHPRIV | LOG_ERR, "mail: a row of the outbox was changed or damaged: given up");
-	o->open = (struct mail){.id = *id, .state = MAIL_REFUSED};
-	o->open_there = true;
-	return settle(o);
+	int64_t now = clock_mono_ms();
+	for (size_t i = 0; i < o->book.n_lanes; i++) {
+		struct lane *l = &o->book.lanes[i];
+		struct sending s;
+		if (l->busy && (p[i].revents || now >= l->deadline) && lane_answer(l, p[i].revents != 0, &s))
+			done(o, &l->mail, &s);
+	}
 }
 
-/* ERR_NOTFOUND: nothing is due. */
-static enum err send_one(struct outbox *o)
+/* ---- to the store ---- */
+
+static void look(struct outbox *o)
 {
-	static const struct id none;
-	struct mail m;
-	struct sending s;
-	memset(&m, 0, sizeof m);
-	enum err e = settle(o);
+	for (int kind = 0; o->st && kind < KINDS; kind++) {
+		enum err e = store_mail_next_time(o->st, kind == URGENT, &o->due[kind]);
+		if (e)
+			o->due[kind] = e == ERR_NOTFOUND ? INT64_MAX : 0;
+		if (e && e != ERR_NOTFOUND)
+			o->paused = clock_mono_ms() + PAUSE_MS;
+	}
+}
+
+static bool claimable(const struct outbox *o)
+{
 	int64_t now = clock_now();
-	if (!e)
-		e = store_mail_next(o->st, now, &m);
-	if (e)
-		return e == ERR_CORRUPT && memcmp(&m.id, &none, sizeof none) ? give_up_unreadable(o, &m.id) : e;
-	/* first the try is noted, then it is made: after a crash, or where nothing can be written, none follows at once
-	 */
-	m.tries++;
-	m.next_try = now + retry_after(m.tries);
-	bool late = now >= m.expires;
-	e = late ? ERR_NONE : write_mail(o, &m);
+	return (o->due[URGENT] <= now && o->book.n_ready < OUTBOX_READY) ||
+	       (o->due[BULK] <= now && book_bulk(&o->book) < OUTBOX_BULK / 2);
+}
+
+/* What there is to write or to claim now. */
+static void write_book(struct outbox *o)
+{
+	int64_t now = clock_mono_ms();
+	bool claim = !stopping(o) && claimable(o);
+	bool settle = o->book.n_done && (now >= o->settle_at || claim);
+	if (!o->st)
+		o->paused = now + PAUSE_MS;
+	if (now < o->paused || !o->st || !(claim || settle || book_lease(&o->book) <= clock_now()))
+		return;
+	enum err e = book_write(&o->book, o->st, claim);
 	if (e) {
-		mail_clear(&m);
-		return e == ERR_NOTFOUND ? ERR_NONE : e; /* its person was deleted this moment: on to the next */
+		o->paused = clock_mono_ms() + PAUSE_MS;
+		if (!health_after(o->k, &o->st))
+			daemon_log(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be used: %s", err_text(e));
 	}
-	if (late)
-		s = (struct sending){LATER, N_("it could not be delivered in time")};
-	else
-		hand_over(o, &m, &s);
-	outcome(&m, &s);
-	/* the server's words may name people: they stay in the sealed row, the mailer logs the reply's code */
-	if (m.state != MAIL_SENT)
-		daemon_log(LOG_AUTHPRIV | LOG_WARNING, "mail: try %d failed, %s", m.tries,
-			   m.state == MAIL_WAITING ? "will be tried again" : "given up");
-	o->open = m;
-	o->open_there = true;
-	return settle(o);
+	look(o);
 }
 
-static bool stop(void *arg)
+/* ---- the thread ---- */
+
+static int64_t least(int64_t a, int64_t b)
 {
-	return stopping(arg);
+	return a < b ? a : b;
 }
 
-/* Sleeps until woken, until the next mail is due, or for LOOK_AGAIN. False: stop. */
-static bool rest(struct outbox *o)
+/* Until when there is nothing to do, in clock_mono_ms. */
+static int64_t next_work(const struct outbox *o)
 {
-	int64_t next, now = clock_now();
-	int64_t secs =
-	    !o->st || store_mail_next_time(o->st, &next) || next - now > LOOK_AGAIN ? LOOK_AGAIN : next - now;
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += secs > 0 ? secs : 1;
-	pthread_mutex_lock(&o->lock);
-	while (!o->woken && !o->stopping)
-		if (pthread_cond_timedwait(&o->changed, &o->lock, &until))
-			break;
-	o->woken = false;
-	bool go_on = !o->stopping;
-	pthread_mutex_unlock(&o->lock);
-	return go_on;
+	int64_t now = clock_mono_ms(), clock = clock_now(), until = now + LOOK_AGAIN_MS, store = INT64_MAX;
+	for (size_t i = 0; i < o->book.n_lanes; i++)
+		if (o->book.lanes[i].busy)
+			until = least(until, o->book.lanes[i].deadline);
+	if (o->book.n_ready && lanes_busy(o, true) < o->book.n_lanes && o->down > now)
+		until = least(until, o->down);
+	/* seconds of the other clock; what is claimable now is only left because the store failed */
+	store = least(book_lease(&o->book), claimable(o) ? clock : INT64_MAX);
+	for (int kind = 0; kind < KINDS; kind++)
+		if (o->due[kind] > clock)
+			store = least(store, o->due[kind]);
+	store = store == INT64_MAX || store - clock > LOOK_AGAIN_MS / 1000 ? INT64_MAX : now + 1000 * (store - clock);
+	if (o->book.n_done)
+		store = least(store, o->settle_at);
+	if (o->house_due)
+		store = least(store, o->housed + HOUSE_MS);
+	if (store < o->paused)
+		store = o->paused;
+	until = least(until, store);
+	return o->stop_at ? least(until, o->stop_at) : until;
+}
+
+/* Sleeps until woken, a lane has something to say, or there is work; then hears the lanes. */
+static void rest(struct outbox *o)
+{
+	struct pollfd p[CONF_CONNECTIONS_MAX + 1];
+	size_t n = o->book.n_lanes;
+	uint64_t count;
+	for (size_t i = 0; i < n; i++)
+		p[i] = (struct pollfd){.fd = o->book.lanes[i].busy ? o->book.lanes[i].fd : -1, .events = POLLIN};
+	p[n] = (struct pollfd){.fd = o->wake, .events = POLLIN};
+	int64_t wait = next_work(o) - clock_mono_ms();
+	if (poll(p, (nfds_t)n + 1, wait > 0 ? (int)wait : 0) < 0)
+		return;
+	hear(o, p);
+	if (p[n].revents)
+		(void)!read(o->wake, &count, sizeof count);
+	o->house_due = o->house_due || p[n].revents;
+	if (p[n].revents || !lanes_busy(o, true))
+		look(o);
+}
+
+static void keep_house(struct outbox *o)
+{
+	int64_t now = clock_mono_ms();
+	if (!o->st || now - o->housed < HOUSE_MS)
+		return;
+	o->housed = now;
+	o->house_due = false;
+	house_keep(&o->house, o->k, o->st, stopping, o);
 }
 
 static void *run(void *arg)
 {
 	struct outbox *o = arg;
 	pthread_setname_np(pthread_self(), "outbox");
-	do {
+	while (!o->stop_at || (lanes_busy(o, true) && clock_mono_ms() < o->stop_at)) {
 		health_before(o->k, &o->st);
-		if (!o->st)
-			continue;
-		enum err e = ERR_NONE;
-		while (!e && !stopping(o))
-			e = send_one(o);
-		house_keep(&o->house, o->k, o->st, stop, o);
-		if (!health_after(o->k, &o->st) && e && e != ERR_NOTFOUND)
-			daemon_log(LOG_AUTHPRIV | LOG_ERR, "mail: the outbox cannot be read: %s", err_text(e));
-	} while (rest(o));
+		write_book(o);
+		send_ready(o);
+		keep_house(o);
+		health_after(o->k, &o->st);
+		rest(o);
+		if (stopping(o) && !o->stop_at)
+			o->stop_at = clock_mono_ms() + STOP_MS;
+	}
+	health_before(o->k, &o->st);
+	if (o->st && (!o->book.n_done || !book_write(&o->book, o->st, false)))
+		book_release(&o->book, o->st);
 	if (o->st)
 		house_note(&o->house, o->st);
 	return NULL;
@@ -272,16 +240,13 @@ enum err outbox_start(struct keeper *k, struct outbox **ret)
 	if (!o)
 		return ERR_NOMEM;
 	o->k = k;
-	o->fd = -1;
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->changed, &attr);
-	pthread_condattr_destroy(&attr);
-	pthread_mutex_init(&o->lock, NULL);
-	if (pthread_create(&o->thread, NULL, run, o)) {
-		pthread_cond_destroy(&o->changed);
-		pthread_mutex_destroy(&o->lock);
+	o->book.n_lanes = (size_t)k->conf->mail_connections;
+	for (size_t i = 0; i < o->book.n_lanes; i++)
+		o->book.lanes[i] = (struct lane){.conf = k->conf, .fd = -1};
+	o->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (o->wake < 0 || pthread_create(&o->thread, NULL, run, o)) {
+		if (o->wake >= 0)
+			close(o->wake);
 		free(o);
 		return ERR_INTERNAL;
 	}
@@ -291,26 +256,20 @@ enum err outbox_start(struct keeper *k, struct outbox **ret)
 
 void outbox_wake(void *outbox)
 {
-	struct outbox *o = outbox;
-	pthread_mutex_lock(&o->lock);
-	o->woken = true;
-	pthread_cond_signal(&o->changed);
-	pthread_mutex_unlock(&o->lock);
+	const struct outbox *o = outbox;
+	const uint64_t one = 1;
+	(void)!write(o->wake, &one, sizeof one);
 }
 
 void outbox_stop(struct outbox *o)
 {
 	if (!o)
 		return;
-	pthread_mutex_lock(&o->lock);
-	o->stopping = true;
-	pthread_cond_signal(&o->changed);
-	pthread_mutex_unlock(&o->lock);
+	atomic_store(&o->stopping, true);
+	outbox_wake(o);
 	pthread_join(o->thread, NULL);
-	hang_up(o);
-	mail_clear(&o->open);
+	book_clear(&o->book);
 	store_close(o->st);
-	pthread_cond_destroy(&o->changed);
-	pthread_mutex_destroy(&o->lock);
+	close(o->wake);
 	free(o);
 }

@@ -180,26 +180,26 @@ enum err store_mail_settle(struct store *st, const struct mail *m)
 				    reason.len > 0 ? V_BUF(&reason) : V_NULL, V_ID(&m->id)));
 }
 
-enum err store_mail_next_time(struct store *st, int64_t *ret)
+enum err store_mail_claim(struct store *st, const struct mail *m, int tries, int64_t next_try)
 {
-	int64_t first = INT64_MAX;
+	return store_write_one(st, SQL_MAIL_CLAIM,
+			       ARGS(V_INT(m->tries), V_INT(m->next_try), V_ID(&m->id), V_INT(tries), V_INT(next_try)));
+}
 
-	for (int urgent = 1; urgent >= 0; urgent--) {
-		struct query q;
-		enum err e = query_first(&q, st, SQL_MAIL_NEXT_TIME, ARGS(V_INT(urgent)));
-		int64_t t = e == ERR_NONE ? query_int(&q, 0) : INT64_MAX;
+enum err store_mail_next_time(struct store *st, bool urgent, int64_t *ret)
+{
+	struct query q;
+	enum err e = query_first(&q, st, SQL_MAIL_NEXT_TIME, ARGS(V_INT(urgent)));
 
+	if (e == ERR_NONE) {
+		int64_t t = query_int(&q, 0);
+
+		e = q.e;
 		if (e == ERR_NONE)
-			e = q.e;
-		query_close(&q);
-		if (e != ERR_NONE && e != ERR_NOTFOUND)
-			return e;
-		first = t < first ? t : first;
+			*ret = t;
 	}
-	if (first == INT64_MAX)
-		return ERR_NOTFOUND;
-	*ret = first;
-	return ERR_NONE;
+	query_close(&q);
+	return e;
 }
 
 static enum err count(struct store *st, enum mail_state state, int64_t *ret)

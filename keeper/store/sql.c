@@ -114,8 +114,10 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_MAIL_NEXT] = "SELECT " MAIL "WHERE state = 1 AND urgent = $1 AND next_try <= $2 ORDER BY next_try LIMIT 1",
     [SQL_MAIL_NEXT_TIME] = "SELECT next_try FROM outbox WHERE state = 1 AND urgent = $1 ORDER BY next_try LIMIT 1",
     [SQL_MAIL_GET] = "SELECT " MAIL "WHERE id = $1",
+    [SQL_MAIL_CLAIM] = "UPDATE outbox SET tries = $1, next_try = $2 "
+		       "WHERE id = $3 AND state = 1 AND tries = $4 AND next_try = $5",
     [SQL_MAIL_SETTLE] = "UPDATE outbox SET state = $1, next_try = $2, sent = $3, tries = $4, reason = $5, "
-			"body = CASE WHEN $1 = 1 THEN body ELSE NULL END WHERE id = $6",
+			"body = CASE WHEN $1 = 1 THEN body ELSE NULL END WHERE id = $6 AND state = 1",
     [SQL_MAIL_DELETE_ALL] = "DELETE FROM outbox WHERE person = $1",
     [SQL_MAIL_COUNT] = "SELECT count(*) FROM outbox WHERE state = $1",
     [SQL_MAIL_COMPLAINT] =

@@ -243,11 +243,14 @@ enum err store_mail_next(
     struct store *st, int64_t now,
     struct mail *ret); /* earliest due of the urgent ones, then of the others, waiting, with its message; ERR_NOTFOUND.
 			* ERR_CORRUPT: it cannot be read, ret->id alone tells which: settle it, for it stays first */
-enum err
-store_mail_settle(struct store *st,
-		  const struct mail *m); /* [tx] state, next_try, tries, reason; wipes the message unless waiting */
+/* [tx] Takes m->tries and m->next_try over, if the mail still waits and has the ones given, as they were read: whoever
+ * got there sends it. ERR_NOTFOUND: somebody else did, or it is gone. */
+enum err store_mail_claim(struct store *st, const struct mail *m, int tries, int64_t next_try);
+/* [tx] Of one that waits: state, next_try, sent, tries, reason; wipes the message unless it waits on. ERR_NOTFOUND. */
+enum err store_mail_settle(struct store *st, const struct mail *m);
 enum err store_mail_status(struct store *st, const struct id *id, struct mail *ret); /* without message */
-enum err store_mail_next_time(struct store *st, int64_t *ret); /* when the next one is due; ERR_NOTFOUND */
+/* When the next one of these is due; ERR_NOTFOUND. */
+enum err store_mail_next_time(struct store *st, bool urgent, int64_t *ret);
 /* How many wait and how many were refused for good, and the newest of both that has a reason, without message
  * (ERR_NOTFOUND: none has; the numbers are set). */
 enum err store_mail_summary(struct store *st, int64_t *ret_waiting, int64_t *ret_refused, struct mail *ret);

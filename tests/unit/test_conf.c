@@ -333,6 +333,8 @@ static void values_refused(void **state)
 	    {"mail.smtp = a:25, b:25", "\"a:25,\" is not HOST:PORT"},
 	    {"mail.smtp = a:1 b:2 c:3 d:4 e:5 f:6 g:7 h:8 i:9", "more than 8"},
 	    {"mail.smtp =", "no value"},
+	    {"mail.connections = 0", "1 to 16"},
+	    {"mail.connections = 17", "1 to 16"},
 	    {"mail.sendmail = sendmail", "absolute"},
 	    {"mail.smtp = ho st:25", "HOST:PORT"},
 	    {"mail.smtp = ::1:25", "HOST:PORT"},

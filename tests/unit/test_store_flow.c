@@ -386,22 +386,30 @@ static void mails(void **state)
 {
 	struct fixture *f = *state;
 	struct person p = person_add(f, "a");
-	struct mail late = mail_make(&p, NOW + 10), soon = mail_make(NULL, NOW + 5), got;
+	struct mail late = mail_make(&p, NOW + 10), soon = mail_make(NULL, NOW + 5), got, other;
 	int64_t t = 0;
 
-	assert_int_equal(store_mail_next_time(f->st, &t), ERR_NOTFOUND);
+	assert_int_equal(store_mail_next_time(f->st, false, &t), ERR_NOTFOUND);
 	OK(TX(f, store_mail_put(f->st, &late)));
 	OK(TX(f, store_mail_put(f->st, &soon)));
-	OK(store_mail_next_time(f->st, &t));
+	OK(store_mail_next_time(f->st, false, &t));
 	assert_int_equal(t, NOW + 5);
+	assert_int_equal(store_mail_next_time(f->st, true, &t), ERR_NOTFOUND);
 	assert_int_equal(store_mail_next(f->st, NOW + 4, &got), ERR_NOTFOUND);
 	OK(store_mail_next(f->st, NOW + 20, &got));
 	assert_memory_equal(&got.id, &soon.id, ID_LEN);
 	assert_string_equal(got.recipient, soon.recipient);
 	assert_string_equal(buf_str(&got.message), buf_str(&soon.message));
 
-	got.tries = 1;
+	/* two saw it, one gets it */
+	other = got;
+	got.tries = other.tries = 1;
+	got.next_try = other.next_try = NOW + 15;
+	OK(TX(f, store_mail_claim(f->st, &got, 0, NOW + 5)));
+	assert_int_equal(TX(f, store_mail_claim(f->st, &other, 0, NOW + 5)), ERR_NOTFOUND);
 	got.next_try = NOW + 60;
+	assert_int_equal(TX(f, store_mail_claim(f->st, &got, 1, NOW + 5)), ERR_NOTFOUND);
+	OK(TX(f, store_mail_claim(f->st, &got, 1, NOW + 15)));
 	snprintf(got.reason, sizeof got.reason, "450 <taro@example.jp> greylisted");
 	OK(TX(f, store_mail_settle(f->st, &got)));
 	assert_int_equal(raw(f, "UPDATE outbox SET tries = tries WHERE instr(reason, 'taro') > 0"), 0);
