@@ -51,11 +51,11 @@ void flow_forgot_password(struct call *c)
 		return;
 	}
 	struct forgot_asked *a = asked_new(c);
-	if (!a) {
+	if (!a || forgot_name(login, &a->name)) {
+		forgot_asked_free(a);
 		view_failure(c, ERR_NOMEM, "a forgotten password");
 		return;
 	}
-	forgot_name(login, &a->name);
 	call_later(c, forgot_mail_reset, a, forgot_asked_free);
 	sent_page(c, AGAIN_AFTER);
 }
@@ -154,8 +154,9 @@ void flow_forgot_code(struct call *c)
 		sent_page(c, 0);
 		return;
 	}
-	forgot_name(login, &t.name);
-	enum err e = call_transact_any(c, code_check, &t);
+	enum err e = forgot_name(login, &t.name);
+	if (!e)
+		e = call_transact_any(c, code_check, &t);
 	if (e) {
 		view_failure(c, e, "a mailed code");
 		return;

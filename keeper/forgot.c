@@ -18,11 +18,15 @@ static const struct quota quota_reset = {.name = "reset", .most = 5, .window = 3
 static const struct quota quota_ids = {.name = "ids", .most = 5, .window = 3600};
 static const struct quota quota_ids_sent = {.name = "ids-sent", .most = 5, .window = 3600, .apart = 60};
 
-void forgot_name(const char *typed, struct forgot_name *ret)
+enum err forgot_name(const char *typed, struct forgot_name *ret)
 {
 	AUTO_BUF b = BUF_INIT;
-	ret->nobody = text_login(typed, strlen(typed), &b) || !buf_str(&b) || b.len > LOGIN_MAX;
+	enum err e = text_login(typed, strlen(typed), &b);
+	if ((e && e != ERR_INVALID) || b.failed)
+		return ERR_NOMEM;
+	ret->nobody = e || !buf_str(&b) || b.len > LOGIN_MAX;
 	snprintf(ret->login, sizeof ret->login, "%s", ret->nobody ? typed : buf_str(&b));
+	return ERR_NONE;
 }
 
 enum err forgot_find(struct keeper *k, struct store *st, const struct forgot_name *name, struct person *ret,

@@ -13,7 +13,7 @@ struct forgot_name {
 	char login[LOGIN_MAX + 1];
 	bool nobody; /* no login at all */
 };
-void forgot_name(const char *typed, struct forgot_name *ret);
+enum err forgot_name(const char *typed, struct forgot_name *ret);
 
 /* Loads whoever it is; *ret_owner is whom their tries and mails are counted for: of a name that nobody has, a bucket,
  * after the same work. */

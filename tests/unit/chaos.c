@@ -217,9 +217,20 @@ void **server_state(struct request *r, void (*free_state)(void *))
 	return &r->conn->state;
 }
 
+static void (*on_reply)(struct chaos *c);
+static struct chaos *on_reply_of;
+
+void chaos_on_reply(struct chaos *c, void (*f)(struct chaos *c))
+{
+	on_reply = f;
+	on_reply_of = c;
+}
+
 void server_reply(struct request *r, const struct buf *frames, bool last)
 {
 	fault_pause();
+	if (on_reply != NULL)
+		on_reply(on_reply_of);
 	buf_add(&r->conn->out, frames->data, frames->len);
 	r->conn->last = last;
 	fault_resume();

@@ -57,6 +57,8 @@ enum verdict chaos_account(struct chaos *c, const char *login);
 /* The code in the mail that waits; it counts as sent then. In English the body is as it is written. */
 bool chaos_mail_code(struct chaos *c, char ret[static 8]);
 
+/* Called (NULL: not) as each answer goes out, with failures paused. */
+void chaos_on_reply(struct chaos *c, void (*f)(struct chaos *c));
 /* One request of the browser: fields are NAME, VALUE, ..., NULL. Fills page and path; false: it was no success. */
 bool chaos_get(struct chaos *c, const char *action);
 bool chaos_post(struct chaos *c, const char *action, ...);
