@@ -141,6 +141,14 @@ static void the_lane_is_the_first_that_fits(void **state)
 	learn(f, &o, &b, NOW); /* a family's browser */
 	assert_int_equal(lane_of(f, &o, &b, NOW), LANE_DEVICE);
 	assert_int_equal(lane_of(f, &o, &a, NOW), LANE_DEVICE);
+	struct origin link = at("203.0.113.7"); /* blocked or not: a mail's reader is no stranger */
+	link.has_link = true;
+	memset(link.link, 7, sizeof link.link);
+	assert_int_equal(lane_of(f, &link, &a, NOW), LANE_LINK);
+	for (int i = 0; i < 200; i++)
+		(void)wrong(f, &(const struct origin){.has_from = true, .remote = true, .from = link.from}, NULL,
+			    NOW + i);
+	assert_int_equal(wrong(f, &link, &a, NOW + 200), LIMITS_FREE);
 	OK(origin_key(&other, f->seal, "ssh-ed25519 AAAA", 16));
 	assert_int_equal(lane_of(f, &other, &a, NOW), LANE_KEY);
 	OK(origin_key(&o, f->seal, "ssh-ed25519 AAAA", 16));
