@@ -10,6 +10,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from browser import BUILD, Browser, Site, app_code, mailed  # noqa: E402
+from test_forgot import Member as Enrolled, put_mailcode
 from test_wizard import BIRTH, NEW_PASSWORD, Member, qr, secret_of  # noqa: E402
 
 SIZES = {"phone": (360, 800), "desktop": (1280, 900)}
@@ -124,14 +125,61 @@ def walk(site, person, shot):
     shot("not-found")
 
 
+def begin_reset(b, site, person):
+    b.get(site.url + "/forgot/password")
+    b.fill(login=person.login)
+    return mailed(site.mail(person.login))
+
+
+def walk_forgot(site, with_app, by_mail, shot):
+    b = shot.b
+    b.d.delete_all_cookies()
+    b.get(site.url + "/forgot/password")
+    shot("forgot-password")
+    code, link = begin_reset(b, site, with_app)
+    shot("forgot-sent")
+    b.fill(code="%06d" % ((int(code) + 1) % 1000000))
+    shot("forgot-sent-wrong")
+    b.get(link)
+    shot("forgot-link")
+    cookies = b.d.get_cookies()
+    b.d.delete_all_cookies()
+    b.get(link)
+    shot("forgot-link-elsewhere")
+    b.d.delete_all_cookies()
+    for c in cookies:
+        b.d.add_cookie(c)
+    b.get(link)
+    b.press()
+    b.at("/forgot/factor")
+    shot("forgot-factor")
+    b.fill(code=with_app.codes()[0])
+    b.at("/forgot/new")
+    shot("forgot-new")
+    b.d.delete_all_cookies()
+    b.fill(code=begin_reset(b, site, by_mail)[0])
+    b.at("/forgot/birth-date")
+    shot("forgot-birth")
+    b.fill(birth_date="1980-01-01")
+    b.at("/forgot/new").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/login")
+    shot("forgot-done")
+    b.get(site.url + "/forgot/id")
+    shot("forgot-id")
+    b.fill(email=by_mail.email, birth_date="1980-01-01")
+    shot("forgot-id-sent")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else BUILD / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     base = tempfile.mkdtemp(prefix="kosmo-")
     people = [Member(f"h{i:05d}") for i in range(4)]
-    site = Site(base, people, "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
+    forgetful = [(Enrolled(f"f{i:05d}"), Enrolled(f"m{i:05d}", seed=False)) for i in range(4)]
+    site = Site(base, [*people, *(p for pair in forgetful for p in pair)], "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
                 "mail.from = no-reply@example.jp\n")
-    free = iter(people)
+    free, forgot = iter(people), iter(forgetful)
+    put_mailcode(site, *(f"={p.login}" for p, _ in forgetful), *(p.login for _, p in forgetful))
     site.start()
     try:
         for lang in "ja", "en":
@@ -143,6 +191,7 @@ def main():
                                                                            "deviceScaleFactor": 1, "mobile": width < 600})
                 try:
                     walk(site, next(free), shot)
+                    walk_forgot(site, *next(forgot), shot)
                 finally:
                     b.close()
     finally:

@@ -43,15 +43,19 @@ GUESSED = Member("guessed", seed=False)
 EVERYBODY = [APP, CHAIN, LINKED, TRIED, MAIL, BORN, STAFF, HALF, PAPER, OPEN, GONE, *TWINS, CHILD, GUESSED]
 
 
+def put_mailcode(site, *logins):
+    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_mailcode"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([BUILD / "tests/pam/put_mailcode", site.conf, *logins], check=True)
+
+
 @pytest.fixture(scope="module")
 def site():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-"))
     folder.chmod(0o755)
     s = Site(folder, EVERYBODY, "mail.from = no-reply@example.jp\n")
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_mailcode"], check=True, stdout=subprocess.DEVNULL)
     by_mail = [p.login for p in (MAIL, BORN, STAFF, *TWINS, GUESSED)]
     confirmed = [f"={p.login}" for p in (APP, CHAIN, LINKED, TRIED, HALF, PAPER, GONE, CHILD)]
-    subprocess.run([BUILD / "tests/pam/put_mailcode", s.conf, *by_mail, *confirmed], check=True)
+    put_mailcode(s, *by_mail, *confirmed)
     s.ctl("user", "disable", GONE.login)
     s.counted = None if SANITIZED else Counted(folder, s)
     s.start(s.counted.env if s.counted else None)
