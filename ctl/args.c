@@ -51,6 +51,9 @@ static const struct {
     [OPT_WITH] = {"with", 0, false, "KIND", "password+code, key+code (sshd), caller (su)"},
     [OPT_MINUTES] = {"minutes", 0, false, "N", "how long to wait for the confirmation (default 5)"},
     [OPT_FORCE] = {"force", 0, false, NULL, "all the same, although it may lock people out"},
+    [OPT_ADDRESSES] = {"addresses", 0, false, NULL, "show whole addresses and logins"},
+    [OPT_RETRY] = {"retry", 0, false, NULL, "try all that wait again now"},
+    [OPT_DROP] = {"drop", 0, false, "ID", "give the waiting mail ID up"},
     [OPT_DUE] = {"due", 0, false, NULL, "only where the time for the confirmation is over"},
 };
 

@@ -42,6 +42,9 @@ enum args_option {
 	OPT_DUE,
 	OPT_UNDO,
 	OPT_EMAIL_OPTIONAL,
+	OPT_ADDRESSES,
+	OPT_RETRY,
+	OPT_DROP,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT64_C(1) << (o))

@@ -42,6 +42,11 @@ enum ctl_exit store_run_upgrade(struct ctl *c, const struct args *a);
 enum ctl_exit config_check(struct ctl *c, const struct args *a);
 enum ctl_exit config_show(struct ctl *c, const struct args *a);
 
+enum ctl_exit mailcmd_template(struct ctl *c, const struct args *a);
+enum ctl_exit mailcmd_queue(struct ctl *c, const struct args *a);
+enum ctl_exit mailcmd_test(struct ctl *c, const struct args *a);
+enum ctl_exit mailcmd_bounce(struct ctl *c, const struct args *a);
+
 enum ctl_exit doctor_run(struct ctl *c, const struct args *a);
 
 enum ctl_exit pam_try(struct ctl *c, const struct args *a);

@@ -4,6 +4,7 @@
 #include "ctl/commands.h"
 #include "ctl/config_check.h"
 #include "ctl/json.h"
+#include "keeper/mail_template.h"
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -117,6 +118,13 @@ static bool config_mail(const struct conf *c)
 	return ok;
 }
 
+static void config_text_fault(void *arg, const char *sentence)
+{
+	bool *ok = arg;
+	*ok = false;
+	ctl_say("%s", sentence);
+}
+
 enum ctl_exit config_check(struct ctl *c, const struct args *a)
 {
 	(void)a;
@@ -130,6 +138,8 @@ enum ctl_exit config_check(struct ctl *c, const struct args *a)
 	/* Last, as the owner of state_dir: the key and the database that the keeper will meet. */
 	if (ok)
 		r = ctl_store(c);
+	size_t texts;
+	mail_site_check(c->conf, config_text_fault, &ok, &texts);
 	if (!ok)
 		r = CTL_FAILED;
 	if (!r)

@@ -12,10 +12,11 @@
 /* kosmoctl(8) and --help document these. */
 enum ctl_exit {
 	CTL_OK = 0,
-	CTL_FAILED = 1, /* the store, a file or the configuration failed */
-	CTL_USAGE = 2,	/* the command line is wrong */
-	CTL_INPUT = 3,	/* what was given is at fault: bad lines, no such person, login taken; nothing was done */
-	CTL_BUSY = 4	/* somebody else is at it: try again later */
+	CTL_FAILED = 1,	  /* the store, a file or the configuration failed */
+	CTL_USAGE = 2,	  /* the command line is wrong */
+	CTL_INPUT = 3,	  /* what was given is at fault: bad lines, no such person, login taken; nothing was done */
+	CTL_BUSY = 4,	  /* somebody else is at it: try again later */
+	CTL_TEMPFAIL = 75 /* mail bounce's alone: EX_TEMPFAIL of sysexits.h, so that the mail server asks again */
 };
 
 struct ctl {

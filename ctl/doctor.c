@@ -32,7 +32,7 @@ static const struct {
     {"site", true, false, doctor_site},		  {"module", false, false, doctor_module},
     {"pam.d", false, false, doctor_pam},	  {"sshd", false, false, doctor_sshd},
     {"store", true, true, doctor_store},	  {"outbox", true, true, doctor_outbox},
-    {"addresses", true, true, doctor_addresses},
+    {"addresses", true, true, doctor_addresses},  {"mail texts", true, true, doctor_mail_texts},
 };
 
 static const char *const doctor_word[DOCTOR_STATES] = {"ok", "-", "warn", "FAIL"};

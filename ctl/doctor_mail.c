@@ -3,6 +3,7 @@
 
 #include "ctl/config_check.h"
 #include "ctl/doctor.h"
+#include "ctl/mailcmd.h"
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
@@ -176,8 +177,12 @@ void doctor_outbox(struct doctor *d)
 	}
 	ctl_time_local(newest.created, at);
 	if (newest.reason[0] && (waiting || refused)) {
-		doctor_fix(d, waiting ? "mend what the relay says; waiting mails are tried again by themselves"
-				      : "mend what the relay says; the people ask for a new mail on their page");
+		char what[512];
+		if (!mailcmd_remedy(d->c->conf, newest.reason, what, sizeof what))
+			(void)snprintf(what, sizeof what, "mend what the relay says");
+		doctor_fix(d, "%s; %s. kosmoctl mail queue lists them", what,
+			   waiting ? "waiting mails are tried again by themselves"
+				   : "the people ask for a new mail on their page");
 		doctor_say(d, DOCTOR_WARN, "%lld mails wait, %lld were refused for good; the newest, of %s: %s",
 			   (long long)waiting, (long long)refused, at, newest.reason);
 	} else {

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "ctl/doctor.h"
+#include "keeper/mail_template.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,4 +123,32 @@ void doctor_addresses(struct doctor *d)
 	doctor_say(d, DOCTOR_WARN,
 		   "all visitors of the site seem to come from %s: limits that count by address hit everyone at once",
 		   s.address);
+}
+
+/* ---- the site's own mail texts, as the keeper can read them ---- */
+
+struct text_faults {
+	struct doctor *d;
+	size_t n;
+};
+
+static void text_fault(void *arg, const char *sentence)
+{
+	struct text_faults *f = arg;
+	f->n++;
+	doctor_fix(f->d, "mend it: until then this mail goes out with the house's own text");
+	doctor_say(f->d, DOCTOR_WARN, "%s", sentence);
+}
+
+void doctor_mail_texts(struct doctor *d)
+{
+	struct text_faults f = {.d = d};
+	size_t good = 0;
+	mail_site_check(d->c->conf, text_fault, &f, &good);
+	if (f.n)
+		return;
+	if (good)
+		doctor_say(d, DOCTOR_OK, "%zu of the site's own in %s/mail", good, d->c->conf->site_dir);
+	else
+		doctor_say(d, DOCTOR_OK, "the house's own");
 }

@@ -21,6 +21,7 @@ enum mail_text {
 	MAIL_RESET,	   /* link and code for a new password */
 	MAIL_RESET_SHARED, /* why there are none */
 	MAIL_IDS,	   /* the user IDs of an address */
+	MAIL_TEST,	   /* kosmoctl mail test */
 	MAIL_TEXTS
 };
 
@@ -40,8 +41,27 @@ enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id 
 /* "2026-11-22 21:30", in Japanese "2026年11月22日 21時30分"; local time. */
 void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME]);
 
-/* Why a mail was not taken, for people who never heard of a mail server: appends half a sentence in "ja" or "en" to b.
- * reason: struct mail's, the relay's or our own words: "[550 ]5.1.1 ..." (RFC 5321, RFC 3463). */
+/* Why a mail was not taken. */
+enum mail_why {
+	MAIL_WHY_REFUSED = 0, /* nothing more is known */
+	MAIL_WHY_NO_MAILBOX,
+	MAIL_WHY_NO_DOMAIN,
+	MAIL_WHY_CLOSED,
+	MAIL_WHY_FULL,
+	MAIL_WHY_TOO_LONG,
+	MAIL_WHY_SENDER,
+	MAIL_WHY_POLICY, /* spam, or not from outside */
+	MAIL_WHY_UNREACHABLE,
+	MAIL_WHY_INSECURE, /* TLS */
+	MAIL_WHY_AUTH,	   /* our own login at the relay */
+	MAIL_WHY_BUSY,
+	MAIL_WHY_TOO_LATE,
+	MAIL_WHY_NOT_RUNNING /* kosmo-mailer */
+};
+
+/* reason: struct mail's, the relay's or our own words: "[550 ]5.1.1 ..." (RFC 5321, RFC 3463). */
+enum mail_why mail_reason_why(const char *reason);
+/* The same for people who never heard of a mail server: appends half a sentence in "ja" or "en" to b. */
 void mail_reason_words(const char *lang, const char *reason, struct buf *b);
 
 /* The bytes of a mail alone, as mail_queue puts them into its row id. site: the texts of a site's own, may be NULL. */

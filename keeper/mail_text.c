@@ -107,5 +107,10 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 			  "Log in here:\n\n"
 			  "{link}\n\n"
 			  "If you did not ask for this, please ignore this mail. Nothing has changed.\n")},
+	[MAIL_TEST] = {
+		.name = "test", .needs = "", .may = "time", .urgent = true,
+		.subject = N_("Test mail"),
+		.body = N_("This mail was sent to see whether mails arrive. ({time})\n"
+			  "There is nothing to do.\n")},
 };
 /* clang-format on */

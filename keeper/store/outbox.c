@@ -202,6 +202,47 @@ enum err store_mail_next_time(struct store *st, bool urgent, int64_t *ret)
 	return e;
 }
 
+enum err store_mail_page(struct store *st, const struct id *after, struct mail *ret, size_t max, size_t *ret_n)
+{
+	struct query q;
+	enum db_step step = DB_DONE;
+	size_t n = 0;
+	enum err e = query_open(&q, st, SQL_MAIL_LIST, ARGS(V_ID(after), V_INT(max)));
+
+	while (e == ERR_NONE && n < max && (step = query_step(&q)) == DB_ROW) {
+		struct mail m = {.state = 0};
+
+		e = load(&q, query_blob(&q, OUTBOX_BODY).type != DB_NULL, &m);
+		buf_free(&m.message);
+		if (e == ERR_CORRUPT && !id_zero(&m.id))
+			e = ERR_NONE;
+		if (e == ERR_NONE)
+			ret[n++] = m;
+	}
+	if (e == ERR_NONE && step == DB_ERROR)
+		e = q.e;
+	query_close(&q);
+	if (e == ERR_NONE)
+		*ret_n = n;
+	return e;
+}
+
+enum err store_mail_retry(struct store *st, int64_t now, int64_t near, int64_t *ret_n)
+{
+	return store_write(st, SQL_MAIL_RETRY, ARGS(V_INT(now), V_INT(now + near)), ret_n);
+}
+
+enum err store_mail_report(struct store *st, const struct mail *m)
+{
+	AUTO_BUF reason = BUF_INIT;
+	enum err e = m->state == MAIL_SENT || m->state == MAIL_REFUSED ? seal_reason(st, m, &reason) : ERR_INTERNAL;
+
+	if (e != ERR_NONE)
+		return e;
+	return store_write_one(st, SQL_MAIL_REPORT,
+			       ARGS(V_INT(m->state), reason.len > 0 ? V_BUF(&reason) : V_NULL, V_ID(&m->id)));
+}
+
 static enum err count(struct store *st, enum mail_state state, int64_t *ret)
 {
 	struct query q;

@@ -120,6 +120,9 @@ const char *const sql_text[SQL__MAX] = {
 			"body = CASE WHEN $1 = 1 THEN body ELSE NULL END WHERE id = $6 AND state = 1",
     [SQL_MAIL_DELETE_ALL] = "DELETE FROM outbox WHERE person = $1",
     [SQL_MAIL_COUNT] = "SELECT count(*) FROM outbox WHERE state = $1",
+    [SQL_MAIL_LIST] = "SELECT " MAIL "WHERE id > $1 AND (state <> 2 OR reason IS NOT NULL) ORDER BY id LIMIT $2",
+    [SQL_MAIL_RETRY] = "UPDATE outbox SET next_try = $1 WHERE state = 1 AND next_try > $2",
+    [SQL_MAIL_REPORT] = "UPDATE outbox SET state = $1, reason = $2 WHERE id = $3 AND state = 2",
     [SQL_MAIL_COMPLAINT] =
 	"SELECT " MAIL "WHERE reason IS NOT NULL AND (state = 1 OR state = 3) ORDER BY created DESC LIMIT 1",
 

@@ -251,6 +251,16 @@ enum err store_mail_settle(struct store *st, const struct mail *m);
 enum err store_mail_status(struct store *st, const struct id *id, struct mail *ret); /* without message */
 /* When the next one of these is due; ERR_NOTFOUND. */
 enum err store_mail_next_time(struct store *st, bool urgent, int64_t *ret);
+/* Those that were not simply sent (a sent one with a reason was reported late), in order of age, after `after` (zeroes:
+ * from the start), up to max, without message; the recipient only of those that wait. One that cannot be read has its
+ * id and the state 0. */
+enum err store_mail_page(struct store *st, const struct id *after, struct mail *ret, size_t max, size_t *ret_n);
+/* [tx] All that wait are due now, but those whose next try is less than `near` seconds away: they may be on their way.
+ * *ret_n: how many were not. */
+enum err store_mail_retry(struct store *st, int64_t now, int64_t near, int64_t *ret_n);
+/* [tx] Of one that was sent: what a mail server reports later: m's state (MAIL_SENT: it is late) and reason.
+ * ERR_NOTFOUND. */
+enum err store_mail_report(struct store *st, const struct mail *m);
 /* How many wait and how many were refused for good, and the newest of both that has a reason, without message
  * (ERR_NOTFOUND: none has; the numbers are set). */
 enum err store_mail_summary(struct store *st, int64_t *ret_waiting, int64_t *ret_refused, struct mail *ret);

@@ -1,9 +1,14 @@
-/* put_rows CONF visitors ADDRESS N | mail REASON: rows for the tests of `kosmoctl doctor`, that else need a crowd and a
- * bad relay. */
+/* Rows for the tests of kosmoctl, that else need a crowd and a bad relay:
+ *   put_rows CONF visitors ADDRESS N | mail REASON    for doctor
+ *   put_rows CONF row sent|waiting ADDRESS            a mail; its id is printed
+ *   put_rows CONF messages FOLDER ADDRESS             every text in every language as FOLDER/NAME.LANG.eml; no row */
 #include "config.h"
 
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/i18n.h"
+#include "keeper/mail_template.h"
+#include "keeper/mail_text.h"
 #include "keeper/store/store.h"
 
 #include <limits.h>
@@ -44,6 +49,77 @@ static void mail(struct store *st, const char *reason)
 	mail_clear(&m);
 }
 
+static void row(struct store *st, const char *state, const char *address)
+{
+	struct mail m = {.state = MAIL_WAITING, .urgent = true, .created = clock_now(), .expires = clock_now() + 3600};
+	m.next_try = m.created + 600;
+	must(id_new(&m.id), "id");
+	snprintf(m.recipient, sizeof m.recipient, "%s", address);
+	buf_adds(&m.message, "Subject: x\r\n\r\nx\r\n");
+	must(store_mail_put(st, &m), "put");
+	if (strcmp(state, "sent") == 0) {
+		m.state = MAIL_SENT;
+		m.sent = m.created;
+		m.tries = 1;
+		must(store_mail_settle(st, &m), "settle");
+	}
+	for (size_t i = 0; i < ID_LEN; i++)
+		printf("%02x", m.id.b[i]);
+	putchar('\n');
+	mail_clear(&m);
+}
+
+static size_t values_of(const char *list, struct fill *values, size_t n)
+{
+	static char names[64][32];
+	for (; *list; list += strspn(list, " ")) {
+		size_t len = strcspn(list, " ");
+		if (n == 60)
+			break;
+		snprintf(names[n], sizeof names[n], "%.*s", (int)len, list);
+		values[n] = (struct fill){names[n], "山田 \"x\" <y>"};
+		if (strcmp(names[n], "code") == 0)
+			values[n].value = "123456";
+		else if (strcmp(names[n], "link") == 0)
+			values[n].value = "https://members.health-insurance-society.example.jp/mail/"
+					  "abcdefghijklmnopqrstuvwxyz9876543210ABCDEFG";
+		n++;
+		list += len;
+	}
+	values[n] = (struct fill){NULL, NULL};
+	return n;
+}
+
+static void silent(void *arg, const char *sentence)
+{
+	(void)arg;
+	(void)sentence;
+}
+
+static void messages(const struct conf *conf, const char *folder, const char *address)
+{
+	struct mail_site *site = NULL;
+	must(mail_site_open(conf, &site), "site");
+	mail_site_look(site, clock_now(), 0, silent, NULL);
+	for (size_t i = 1; i < MAIL_TEXTS; i++)
+		for (size_t l = 0; mail_languages[l]; l++) {
+			AUTO_BUF b = BUF_INIT;
+			struct fill values[64];
+			struct id id;
+			char path[PATH_MAX];
+			values_of(mail_texts[i].may, values, values_of(mail_texts[i].needs, values, 0));
+			must(id_new(&id), "id");
+			must(mail_make(site, conf, (enum mail_text)i, mail_languages[l], values, address, &id,
+				       clock_now(), &b),
+			     mail_texts[i].name);
+			snprintf(path, sizeof path, "%s/%s.%s.eml", folder, mail_texts[i].name, mail_languages[l]);
+			FILE *f = fopen(path, "we");
+			if (!f || fwrite(b.data, 1, b.len, f) != b.len || fclose(f) != 0)
+				must(ERR_IO, path);
+		}
+	mail_site_close(site);
+}
+
 int main(int argc, char **argv)
 {
 	struct conf *conf = NULL;
@@ -51,9 +127,12 @@ int main(int argc, char **argv)
 	struct store *store = NULL;
 	char path[PATH_MAX];
 	if (argc < 4) {
-		fputs("usage: put_rows CONF visitors ADDRESS N | mail REASON\n", stderr);
+		fputs("usage: put_rows CONF visitors ADDRESS N | mail REASON | row STATE ADDRESS | messages FOLDER "
+		      "ADDRESS\n",
+		      stderr);
 		return 2;
 	}
+	i18n_init();
 	must(conf_load(argv[1], &conf, &msg), "conf");
 	snprintf(path, sizeof path, "%s/key", conf->state_dir);
 	must(seal_load(path, &seal, &msg), "key");
@@ -64,6 +143,10 @@ int main(int argc, char **argv)
 		visitors(store, argv[3], strtol(argv[4], NULL, 10));
 	else if (strcmp(argv[2], "mail") == 0)
 		mail(store, argv[3]);
+	else if (strcmp(argv[2], "row") == 0 && argc == 5)
+		row(store, argv[3], argv[4]);
+	else if (strcmp(argv[2], "messages") == 0 && argc == 5)
+		messages(conf, argv[3], argv[4]);
 	must(store_commit(store), "commit");
 	store_close(store);
 	seal_free(seal);
