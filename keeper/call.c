@@ -214,7 +214,7 @@ void call_later(struct call *c, void (*run)(struct keeper *k, struct store *st, 
 void later_settle(struct later *l, struct keeper *k, struct store *st, bool drop)
 {
 	const struct later now = *l;
-	*l = (struct later){NULL};
+	*l = (struct later){.run = NULL};
 	if (now.run && st && !drop)
 		now.run(k, st, now.arg);
 	if (now.free_arg)

@@ -388,7 +388,7 @@ void door_web_run(struct keeper *k, struct store *st, struct request *r)
 	}
 	bool whole = reply(r, &c);
 	struct later later = c.later; /* the request is gone, and no secret of its call is kept meanwhile */
-	c.later = (struct later){NULL};
+	c.later = (struct later){.run = NULL};
 	call_clear(&c);
 	later_settle(&later, k, st, !whole);
 }

@@ -239,7 +239,7 @@ static enum err ids(struct work *w)
 	struct id id[FAMILY_MAX], owner;
 	struct person first;
 	size_t n = 0;
-	int64_t wait;
+	int64_t wait = 0;
 	AUTO_BUF list = BUF_INIT;
 	AUTO_BUF login = BUF_INIT;
 	memset(&first, 0, sizeof first);
