@@ -6,6 +6,7 @@ right code, beside yardsticks of the same run. Issue: at least 1,500/s on 2 core
 
 Needs wrk (apt install wrk). --check: exit 1 if the bound is missed. KOSMO_BUILD: the build folder."""
 import argparse
+import os
 import pathlib
 import re
 import shutil
@@ -18,6 +19,7 @@ sys.path[:0] = [str(HERE.parent / "web"), str(HERE.parent / "pam"), str(HERE.par
 from browser import BUILD, Site  # noqa: E402
 
 BOUND = 1500
+PROGRAMS = "kosmo-keeper", "kosmo-enrolld"
 TOOL = str(BUILD / "tests/bench/bench_factor")
 # Where each way's code is typed.
 PAGES = {"app": "/login/code", "mail": "/login/mail-code"}
@@ -87,8 +89,21 @@ def where(site):
     return f"http://127.0.0.1:{site.port}"
 
 
+def cpu(site, name):
+    """Seconds of processor time that this site's processes of this name have used."""
+    ticks = 0
+    for p in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (p / "cmdline").read_bytes().split(b"\0")[0].endswith(name.encode()) and str(site.conf).encode() in (p / "cmdline").read_bytes():
+                ticks += sum(map(int, (p / "stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+        except OSError:
+            pass
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def measure(folder, site, way, first, people, seconds):
     owed = tool("put", site.dir / "kosmo.db", site.dir / "key", first, people, way)
+    before = {n: cpu(site, n) for n in PROGRAMS}
     out = wrk(where(site), seconds, script(folder, site, PAGES[way], owed))
     right, wrong, rest = map(int, re.search(r"right (\d+) wrong (\d+) rest (\d+)", out).groups())
     duration, p50, p99 = map(float, re.search(r"seconds ([\d.]+) p50 ([\d.]+) p99 ([\d.]+)", out).groups())
@@ -97,7 +112,7 @@ def measure(folder, site, way, first, people, seconds):
     done = site.rows("SELECT count(*) FROM session s JOIN person p ON p.id = s.person WHERE s.level > 1 AND p.login >= ?",
                      f"f{first:08}")[0][0]
     assert right <= done <= right + 64, (right, done)  # those that were under way at the end
-    return right / duration, p50, p99
+    return right / duration, p50, p99, {n: (cpu(site, n) - before[n]) / done * 1e6 for n in PROGRAMS}
 
 
 def main():
@@ -122,11 +137,11 @@ def main():
             for _ in range(a.rounds):
                 syncs, bare = float(tool("fsync", folder, 1)), float(tool("sqlite", folder, 1))
                 (folder / "yard.db").unlink()
-                rate, p50, p99 = measure(folder, site, way, first, a.people, a.seconds)
+                rate, p50, p99, used = measure(folder, site, way, first, a.people, a.seconds)
                 first += a.people
                 best = max(best, rate)
                 print(f"{way + ' code over HTTP':30} {rate:9.1f}/s  p50 {p50:.1f} ms  p99 {p99:.1f} ms   beside: fsyncs {syncs:.0f}/s, "
-                      f"bare SQLite transactions {bare:.0f}/s", flush=True)
+                      f"bare SQLite transactions {bare:.0f}/s; processor: " + ", ".join(f"{n} {u:.0f} us" for n, u in used.items()), flush=True)
             missed = missed or best < BOUND
             print(f"{way + ' code, best round':30} {best:9.1f}/s  (at least {BOUND})")
     finally:
