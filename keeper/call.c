@@ -247,7 +247,9 @@ void mail_words(struct call *c, const struct id *mail, struct buf *ret)
 		mail_reason_words(c->lang, m.reason, &reason);
 	const struct fill values[] = {
 	    {"time", when}, {"reason", buf_str(&reason) ? buf_str(&reason) : ""}, {NULL, NULL}};
-	if (m.state == MAIL_SENT)
+	if (m.state == MAIL_SENT && m.reason[0]) /* a mail server reported it */
+		fill(ret, T(c, N_("The mail was sent at {time}, but it is late on its way. ({reason})")), values);
+	else if (m.state == MAIL_SENT)
 		fill(ret, T(c, N_("The mail was sent at {time}.")), values);
 	else if (m.state == MAIL_WAITING && !m.reason[0])
 		buf_adds(ret, T(c, N_("The mail is on its way out. This page can be reloaded.")));
