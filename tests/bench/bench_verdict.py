@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """What a stranger's clock could tell: the time from a typed password, and from a typed code, to the next words, for names
-that are unknown, wrong, unenrolled, disabled and waiting, and for the right one (until its verdict), at both doors. The
-classes take turns, one at a time. Issue: 1,000 each, medians within 5 % of the unknown name's; Kolmogorov-Smirnov beside it
+that are unknown, wrong, unenrolled, disabled and waiting, and for the right one (until its verdict), at both doors; and from
+Enter at the code's question to the second one, where a mail goes out or not. The classes take turns, one at a time. Issue: 1,000 each, medians within 5 % of the unknown name's; Kolmogorov-Smirnov beside it
 (D and the probability of such a D if nothing differs).
 
-    bench_verdict.py [--each N] [--check]
+    bench_verdict.py [--each N] [--check] [--enter]
 
 --check: exit 1 if a median is farther off. KOSMO_BUILD: the build folder."""
 import argparse
@@ -26,11 +26,13 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "web"), str(HERE.parent / "pam"), str(HERE.parent)]
 from browser import Site  # noqa: E402
+from conftest import BUILD  # noqa: E402
 from harness import Person  # noqa: E402
 from kosmo_wire import Client  # noqa: E402
 
 PASSWORD = "kiiro-no-zou-ga-tobu"
 CLASSES = ("unknown", "wrong", "unenrolled", "disabled", "waiting", "right")
+ENTER = ("unknown", "wrong", "app", "mail")  # the last one's way are codes by mail
 
 
 def median(v):
@@ -68,7 +70,25 @@ def people(each):
                 p = Person(f"{name}-{door}{i:04}")
                 seed = "" if name == "unenrolled" else base64.b32encode(p.secret).decode()
                 rows.append([p.login, f"Bench {i}", "1980-01-01", f"{p.login}@example.jp", "staff", hashed, seed])
+    for name in ENTER[1:]:
+        for i in range(each):
+            p = Person(f"{name}-e{i:04}")
+            seed = "" if name == "mail" else base64.b32encode(p.secret).decode()
+            rows.append([p.login, f"Bench {i}", "1980-01-01", f"{p.login}@example.jp", "staff", hashed, seed])
     return rows
+
+
+def enter(site, name, password, turn):
+    """Seconds from Enter to the second question, and from what is typed there at once to the verdict. From an address of its
+    own: where one is blocked no password is right."""
+    with Client(site.socket) as c:
+        c.ask("begin", {"phase": "auth", "service": "sshd", "user": name, "rhost": f"10.{turn >> 8}.{turn & 255}.1", "ruid": 0})
+        assert c.ask("answer", {"text": password})[0] == "ask"
+        start = time.perf_counter()
+        assert c.ask("answer", {"text": ""})[0] == "ask"
+        asked = time.perf_counter()
+        assert c.ask("answer", {"text": "123456"})[1]["verdict"] == "deny"
+        return asked - start, time.perf_counter() - asked
 
 
 def terminal(site, name, password, code):
@@ -129,13 +149,28 @@ def measure(site, each, r):
     return found
 
 
+def measure_enter(site, each, r):
+    found = {w: {c: [] for c in ENTER} for w in ("terminal, Enter", "terminal, mailed code")}
+    turns = [(c, i) for i in range(each) for c in ENTER]
+    r.shuffle(turns)
+    for turn, (c, i) in enumerate(turns):
+        asked, verdict = enter(site, f"noone{i:04}" if c == "unknown" else f"{c}-e{i:04}", "wrong" if c == "wrong" else PASSWORD, turn)
+        found["terminal, Enter"][c].append(asked)
+        found["terminal, mailed code"][c].append(verdict)
+    sent = site.rows("SELECT count(*) FROM outbox")[0][0]
+    assert sent == each, f"{sent} mails for {each} people"
+    return found
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--each", type=int, default=1000)
     a.add_argument("--check", action="store_true")
+    a.add_argument("--enter", action="store_true", help="the step with a mail alone")
     a = a.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-bench-"))
     folder.chmod(0o755)
+    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_mailcode"], check=True, stdout=subprocess.DEVNULL)
     site = Site(folder, [])
     missed = []
     try:
@@ -149,8 +184,10 @@ def main():
         for row in rows:
             if row[0].startswith("disabled"):
                 site.ctl("user", "disable", row[0])
+        subprocess.run([BUILD / "tests/pam/put_mailcode", site.conf, *(row[0] for row in rows if row[0].startswith("mail-"))], check=True)
         site.start()
-        found = measure(site, a.each, random.Random(1))
+        found = {} if a.enter else measure(site, a.each, random.Random(1))
+        found |= measure_enter(site, a.each, random.Random(2))
         print(f"{'':22}{'':12}{'n':>6}{'median ms':>11}{'of unknown':>12}{'KS D':>8}{'p':>8}")
         for what, classes in found.items():
             for c, v in classes.items():

@@ -35,10 +35,13 @@ class Counted:
             return len(last) > 5 and len(set(last[-5:])) == 1
         wait_until(quiet, 10, "a keeper that does nothing")
 
-    def work(self, f):
+    def work(self, f, commits=0):
+        """commits: at least so many come of it, some of them when the answers are out, however late a busy machine makes that."""
         self.settle()
         before, mails = self._numbers(), self.mails()
         r = f()
+        at = FIELDS.index("commits")
+        wait_until(lambda: self._numbers()[at] - before[at] >= commits, 10, f"{commits} transactions")
         self.settle()
         counts = dict(zip(FIELDS, (b - a for a, b in zip(before, self._numbers()))))
         return r, {**counts, "mails": self.mails() - mails}
