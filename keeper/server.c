@@ -25,7 +25,7 @@
 #define WEB_CONNS	    16
 #define WEB_IN_FLIGHT	    4096	      /* requests of one connection */
 #define OUT_MAX		    (8 * 1024 * 1024) /* answers that a peer does not read */
-#define FAST_THREADS	    4
+#define FAST_THREADS	    8 /* who meet at the disk wait for it together: more of them, longer sharing */
 #define FAST_QUEUE	    2048
 #define HASH_QUEUE	    256
 
