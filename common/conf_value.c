@@ -295,7 +295,7 @@ static enum err set_hostports(struct conf *c, const struct conf_option *o, const
 			buf_addc(&list, ' ');
 		buf_adds(&list, word);
 	}
-	return list.failed ? ERR_NOMEM : store(c, o, (const char *)list.data, list.len);
+	return list.failed ? ERR_NOMEM : store(c, o, list.len ? (const char *)list.data : "", list.len);
 }
 
 static enum err set_listen(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)

@@ -21,11 +21,9 @@ static const char *const mailcmd_remedies[] = {
     [MAIL_WHY_NO_MAILBOX] = "is the address right? The relay knows nobody of that name",
     [MAIL_WHY_NO_DOMAIN] = "is what follows the @ right? No mail server stands for it",
     [MAIL_WHY_SENDER] = "set mail.from in %s to an address that the relay may send for",
-    [MAIL_WHY_POLICY] = "let the relay accept mail of this host and of mail.from: mail.smtp_user in %s, or its own "
-			"configuration; look at SPF and DKIM of the sender's domain",
+    [MAIL_WHY_POLICY] = "let the relay accept mail of this host (mail.smtp_user in %s) and of mail.from; SPF, DKIM?",
     [MAIL_WHY_UNREACHABLE] = "is mail.smtp in %s right, the relay running, the way to it open? kosmoctl doctor looks",
-    [MAIL_WHY_INSECURE] = "mail.smtp in %s must be the name in the relay's certificate; one of an own authority is "
-			  "verified with mail.smtp_ca_file; mail.smtp_tls must be what the relay offers",
+    [MAIL_WHY_INSECURE] = "do mail.smtp, mail.smtp_tls, mail.smtp_ca_file in %s fit the relay and its certificate?",
     [MAIL_WHY_AUTH] = "mail.smtp_user and the file of mail.smtp_password_file in %s must be what the relay knows",
     [MAIL_WHY_BUSY] = "wait some minutes and try again; the relay's log says more",
     [MAIL_WHY_NOT_RUNNING] = "start it: systemctl start kosmo-mailer.socket, or kosmo-enrolld -c %s",
