@@ -50,6 +50,7 @@ const struct conf_option conf_options[] = {
 	{"email", CONF_CHOICE, AT(email), "required", "required|optional", 0, 0},
 	{"mailcode.web", CONF_CHOICE, AT(mailcode_web), "allowed", "allowed|last|forbidden", 0, 0},
 	{"mailcode.pam", CONF_CHOICE, AT(mailcode_pam), "last", "allowed|last|forbidden", 0, 0},
+	{"notice.new_login", CONF_CHOICE, AT(notice_new_login), "yes", "yes|no", 0, 0},
 	{"mail.transport", CONF_CHOICE, AT(mail_transport), "smtp", "smtp|sendmail|maildir", 0, 0},
 	{"mail.from", CONF_EMAIL, AT(mail_from), "", NULL, 0, 0},
 	{"mail.maildir", CONF_PATH, AT(mail_maildir), "", NULL, 0, 0},

@@ -46,6 +46,7 @@ struct conf {
 	char *email; /* required, optional: must everybody have an address? */
 	/* one-time codes by mail, where they are registered: allowed, last (only who has nothing better), forbidden */
 	char *mailcode_web, *mailcode_pam;
+	char *notice_new_login;
 	/* mail */
 	char *mail_transport; /* smtp, sendmail, maildir */
 	char *mail_from;      /* address */

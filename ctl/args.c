@@ -40,6 +40,8 @@ static const struct {
     [OPT_REPLACE_OWN] = {"replace-own", 0, false, NULL, "also for people with a password of their own, which ends"},
     [OPT_YES] = {"yes", 'y', false, NULL, "do not ask"},
     [OPT_PERSON] = {"person", 0, false, "LOGIN", "only what concerns LOGIN"},
+    [OPT_FORMER_EMAIL] = {"former-email", 0, false, NULL,
+			  "of a frozen account: put back the address that said that it was not them"},
     [OPT_UNDO] = {"undo", 0, false, NULL, "take it back"},
     [OPT_LIMIT] = {"limit", 0, false, "N", "at most N entries (default 50)"},
     [OPT_VERIFY] = {"verify", 0, false, NULL, "check that no entry was changed, removed or put in"},

@@ -45,6 +45,7 @@ enum args_option {
 	OPT_ADDRESSES,
 	OPT_RETRY,
 	OPT_DROP,
+	OPT_FORMER_EMAIL,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT64_C(1) << (o))

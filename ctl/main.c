@@ -28,7 +28,7 @@ static const struct ctl_command main_commands[] = {
     {"user set", "LOGIN", "change one person",
      B(NAME) | B(BIRTH) | B(EMAIL) | B(EMAIL_OPTIONAL) | B(ROLE) | B(LOCALE) | B(ALLOW), 1, 1, user_change_set},
     {"user disable", "LOGIN", "refuse every login from now on", 0, 1, 1, user_change_disable},
-    {"user enable", "LOGIN", "undo disable", 0, 1, 1, user_change_enable},
+    {"user enable", "LOGIN", "undo disable, and a freeze by the owner", B(FORMER_EMAIL), 1, 1, user_change_enable},
     {"user expire", "LOGIN DATE|never", "refuse every login from the beginning of DATE (Japan time)", 0, 2, 2,
      user_change_expire},
     {"user expire-password", "LOGIN", "ask for another password at the next login", B(UNDO), 1, 1,

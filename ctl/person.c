@@ -30,6 +30,8 @@ const char *person_state(const struct person *p, const struct conf *c, int64_t n
 {
 	if (p->disabled)
 		return "disabled";
+	if (p->frozen)
+		return "frozen";
 	if (p->expires && now >= p->expires)
 		return "expired";
 	if (p->password[0])

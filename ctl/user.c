@@ -5,6 +5,7 @@
 #include "ctl/commands.h"
 #include "ctl/person.h"
 #include "ctl/why.h"
+#include "keeper/address.h"
 #include "keeper/policy.h"
 #include <ctype.h>
 #include <inttypes.h>
@@ -123,6 +124,7 @@ struct user_all {
 	struct authenticator a[AUTHENTICATORS_MAX];
 	size_t n, recovery;
 	struct why why;
+	char former[EMAIL_MAX + 1]; /* the address from where a frozen one was frozen */
 };
 
 static enum err user_load(struct ctl *c, const char *login, struct user_all *u)
@@ -133,6 +135,10 @@ static enum err user_load(struct ctl *c, const char *login, struct user_all *u)
 		e = store_authenticators(st, &u->p.id, u->a, AUTHENTICATORS_MAX, &u->n);
 	if (!e)
 		e = store_recovery_left(st, &u->p.id, &u->recovery);
+	if (!e) {
+		e = address_former(st, &u->p, clock_now(), u->former);
+		e = e == ERR_NOTFOUND ? ERR_NONE : e;
+	}
 	return e ? e : why_person(c, &u->p, clock_now(), &u->why);
 }
 
@@ -166,6 +172,9 @@ static void user_show_json(const struct ctl *c, const struct user_all *u)
 	json_str(&j, "email", p->email);
 	json_bool(&j, "email_verified", p->email_verified);
 	json_bool(&j, "email_optional", p->email_optional);
+	json_str(&j, "former_email", u->former);
+	ctl_time_utc(p->frozen, b);
+	json_str(&j, "frozen", b);
 	json_str(&j, "locale", p->locale);
 	json_str(&j, "password", user_password(p));
 	ctl_time_utc(p->password_set, b);
@@ -233,6 +242,8 @@ static void user_show_text(const struct ctl *c, const struct user_all *u)
 		     !p->email[0]	 ? p->email_optional ? "none (need not have one)" : ""
 		     : p->email_verified ? " (confirmed)"
 					 : " (not confirmed)");
+	if (u->former[0])
+		(void)printf("%-16s %s (user enable --former-email puts it back)\n", "former e-mail", u->former);
 	(void)printf("%-16s %s\n", "language", p->locale);
 	user_show_own(c, p);
 	user_show_initial(c, p);

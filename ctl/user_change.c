@@ -9,6 +9,8 @@
 #include "ctl/passfile.h"
 #include "ctl/person.h"
 #include "ctl/syslogin.h"
+#include "keeper/address.h"
+#include "keeper/mail.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +249,14 @@ static bool user_set_text(const char *given, char *mine, const char *now, size_t
 	return true;
 }
 
+/* As if the person had changed it: the address of before hears of it, and may say that it was not its owner. */
+static enum err user_set_farewell(struct ctl *c, const struct person *p, const char *former)
+{
+	struct keeper k = {.conf = c->conf, .seal = c->seal};
+	bool mailed = false;
+	return address_farewell(&k, c->st, p, former, clock_now(), &mailed);
+}
+
 static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, char *what)
 {
 	const struct user_set *s = arg;
@@ -261,10 +271,13 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 	}
 	bool name = user_set_text(v[OPT_NAME], p->name, r->name, sizeof p->name);
 	bool locale = user_set_text(v[OPT_LOCALE], p->locale, r->locale, sizeof p->locale);
+	char former[EMAIL_MAX + 1];
+	memcpy(former, p->email, sizeof former);
 	bool email = user_set_text(v[OPT_EMAIL], p->email, r->email, sizeof p->email);
 	bool optional = s->email_optional >= 0 && p->email_optional != (bool)s->email_optional;
 	if (optional)
 		p->email_optional = s->email_optional;
+	bool farewell = email && p->email_verified;
 	if (birth)
 		p->birth = r->birth;
 	if ((birth || role) && (role ? r->role : p->role) == ROLE_MEMBER && !p->birth.year) {
@@ -281,6 +294,8 @@ static enum err user_set_fn(struct ctl *c, struct person *p, const void *arg, ch
 			       locale ? " locale" : "");
 	/* A link on its way to the old address would make that one the person's again. */
 	enum err e = email ? store_code_void(c->st, &p->id) : ERR_NONE;
+	if (!e && farewell)
+		e = user_set_farewell(c, p, former);
 	/* Another role is another person to the requirements: everything open begins anew. */
 	return !e && role ? store_session_end_all(c->st, &p->id, NULL) : e;
 }
@@ -310,27 +325,51 @@ enum ctl_exit user_change_set(struct ctl *c, const struct args *a)
 
 static enum err user_disable_fn(struct ctl *c, struct person *p, const void *arg, char *what)
 {
-	bool disable = *(const bool *)arg;
-	if (p->disabled == disable)
+	(void)arg;
+	if (p->disabled)
 		return ERR_NONE;
-	p->disabled = disable;
-	(void)snprintf(what, 64, "%s", disable ? "disabled" : "enabled");
-	enum err e = disable ? store_code_void(c->st, &p->id) : ERR_NONE;
-	if (!e && disable)
+	p->disabled = true;
+	(void)snprintf(what, 64, "disabled");
+	enum err e = store_code_void(c->st, &p->id);
+	if (!e)
 		e = store_known_end_all(c->st, &p->id);
-	return !e && disable ? store_session_end_all(c->st, &p->id, NULL) : e;
+	return e ? e : store_session_end_all(c->st, &p->id, NULL);
 }
 
 enum ctl_exit user_change_disable(struct ctl *c, const struct args *a)
 {
-	static const bool yes = true;
-	return user_change(c, a->word[0], "user.disable", user_disable_fn, &yes);
+	return user_change(c, a->word[0], "user.disable", user_disable_fn, NULL);
+}
+
+/* Disabled by the admin, or frozen by the owner of the former address: whose it is, the admin has found out. */
+static enum err user_enable_fn(struct ctl *c, struct person *p, const void *arg, char *what)
+{
+	const bool put_back = *(const bool *)arg, frozen = p->frozen != 0;
+	char former[EMAIL_MAX + 1];
+	struct keeper k = {.conf = c->conf, .seal = c->seal};
+	bool mailed = false;
+	enum err e = put_back ? address_former(c->st, p, clock_now(), former) : ERR_NONE;
+	if (e == ERR_NOTFOUND) {
+		(void)snprintf(what, 64, "there is no former address to be put back");
+		return ERR_INVALID;
+	}
+	if (e || (!p->disabled && !frozen))
+		return e;
+	p->disabled = false;
+	p->frozen = 0;
+	(void)snprintf(what, 64, "enabled%s", put_back ? ", with the former e-mail address" : "");
+	if (put_back) {
+		memcpy(p->email, former, sizeof p->email);
+		p->email_verified = true;
+		e = mail_notice(&k, c->st, p, NULL, MAIL_ADDRESS_NEW, NULL, NULL, clock_now(), &mailed);
+	}
+	return !e && frozen ? store_code_void(c->st, &p->id) : e;
 }
 
 enum ctl_exit user_change_enable(struct ctl *c, const struct args *a)
 {
-	static const bool no = false;
-	return user_change(c, a->word[0], "user.enable", user_disable_fn, &no);
+	const bool put_back = a->value[OPT_FORMER_EMAIL] != NULL;
+	return user_change(c, a->word[0], "user.enable", user_enable_fn, &put_back);
 }
 
 struct user_expire {

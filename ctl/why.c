@@ -29,6 +29,13 @@ static bool why_account(const struct ctl *c, const struct person *p, int64_t now
 	int64_t lapses = p->initial_from + c->conf->initial_password_days * 86400;
 	if (p->disabled)
 		return why_say(w, "disabled", "cannot log in: disabled; kosmoctl user enable undoes it");
+	ctl_time_local(p->frozen, date);
+	if (p->frozen)
+		return why_say(
+		    w, "frozen",
+		    "cannot log in: frozen since %s, when the link in the mail to the former e-mail address "
+		    "was pressed (\"this was not me\"); when you know who is who, kosmoctl user enable undoes it",
+		    date);
 	ctl_time_local(p->expires, date);
 	if (p->expires && now >= p->expires)
 		return why_say(w, "expired", "cannot log in: the account expired at %s", date);

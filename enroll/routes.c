@@ -63,6 +63,7 @@ const struct route routes[] = {
 
     {ROUTE_GET, ROUTE_PAGE, "/mail/", "link", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/mail/confirm", "link.confirm", "token pair"},
+    {ROUTE_POST, ROUTE_PAGE, "/mail/freeze", "freeze", "token sure"},
 
     {ROUTE_GET, ROUTE_PAGE, "/app", "app", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/app", "app", "code name start"},
@@ -84,6 +85,12 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/account/remove", "remove", "id confirm"},
     {ROUTE_GET, ROUTE_PAGE, "/account/password", "password", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/account/password", "password", "login current new again"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/email", "address", "n"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/email", "address", "email"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/email/sent", "address.sent", "n"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/email/code", "address.code", "code"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/email/again", "address.again", ""},
+    {ROUTE_GET, ROUTE_DONE, "/account/email/state", "address.state", ""},
     {ROUTE_GET, ROUTE_PAGE, "/account/confirm", "confirm", "next n"},
     {ROUTE_POST, ROUTE_PAGE, "/account/confirm", "confirm", "code next"},
     {ROUTE_GET, ROUTE_PAGE, "/account/confirm/mail", "confirm.mail", "next n"},

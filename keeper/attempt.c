@@ -3,6 +3,7 @@
 #include "common/secret.h"
 #include "common/text.h"
 #include "keeper/attempt.h"
+#include "keeper/notice.h"
 #include "keeper/recovery.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,9 +27,17 @@ void attempt_clear(struct attempt *a)
 	secret_wipe(a, sizeof *a);
 }
 
+void attempt_wake(struct keeper *k, struct attempt *a)
+{
+	if (a->told && k->wake_outbox)
+		k->wake_outbox(k->wake_arg);
+	a->told = false;
+}
+
 bool attempt_usable(const struct person *p, enum door door, int64_t now)
 {
-	return !p->disabled && (!p->expires || now < p->expires) && (door == DOOR_WEB || p->role == ROLE_STAFF);
+	return !p->disabled && !p->frozen && (!p->expires || now < p->expires) &&
+	       (door == DOOR_WEB || p->role == ROLE_STAFF);
 }
 
 enum err attempt_find(struct store *st, struct attempt *a, int64_t now, struct person *p)
@@ -111,8 +120,8 @@ static enum err audit_refused(struct store *st, const struct attempt *a, int64_t
 }
 
 /* [tx] A wrong one that was looked at, or one that was not: the waits, and what the audit says. */
-static enum err not_in(struct store *st, struct attempt *a, int64_t now, const char *wrong, const char *refused,
-		       const char *detail)
+static enum err not_in(struct keeper *k, struct store *st, struct attempt *a, int64_t now, const char *wrong,
+		       const char *refused, const char *detail)
 {
 	struct limit *l = &a->limit;
 	if (a->throttled)
@@ -122,10 +131,14 @@ static enum err not_in(struct store *st, struct attempt *a, int64_t now, const c
 		e = audit(st, a, a->found, now, wrong, detail);
 	if (!e && l->closed && !l->disabled)
 		e = audit(st, a, l->person, now, "lane.closed", l->key.kind == FACTOR_NONE ? "password" : "code");
+	if (!e && l->closed && !l->disabled)
+		e = notice_closed(k, st, a, now);
 	if (!e && l->disabled)
 		e = audit(st, a, true, now, "factor.disabled", factor_name(l->key.kind));
 	if (!e && l->disabled)
 		e = store_session_end_half(st, &a->person);
+	if (!e && l->disabled)
+		e = notice_factor(k, st, a, MAIL_FACTOR_DISABLED, (enum factor_kind)l->key.kind, now);
 	return e;
 }
 
@@ -206,7 +219,7 @@ enum err attempt_password_settle(struct keeper *k, struct store *st, struct atte
 	if (e && e != ERR_NOTFOUND)
 		goto out;
 	e = a->password_right ? settle_right(st, a, &p, now)
-			      : not_in(st, a, now, "password.wrong", "password.throttled", "");
+			      : not_in(k, st, a, now, "password.wrong", "password.throttled", "");
 out:
 	if (e)
 		a->password_right = false;
@@ -246,7 +259,7 @@ static enum err factor_check(struct keeper *k, struct store *st, struct attempt 
 }
 
 /* [tx] A recovery code enables again what too many wrong ones had disabled. */
-static enum err enable_again(struct store *st, struct attempt *a, int64_t now)
+static enum err enable_again(struct keeper *k, struct store *st, struct attempt *a, int64_t now)
 {
 	static const enum factor_kind kinds[] = {FACTOR_TOTP, FACTOR_MAILCODE};
 	enum err e = ERR_NONE;
@@ -257,22 +270,28 @@ static enum err enable_again(struct store *st, struct attempt *a, int64_t now)
 			e = limits_enable(st, &a->person, kinds[i]);
 		if (!e && disabled)
 			e = audit(st, a, true, now, "factor.enabled", factor_name(kinds[i]));
+		if (!e && disabled)
+			e = notice_factor(k, st, a, MAIL_FACTOR_ENABLED, kinds[i], now);
 	}
 	return e;
 }
 
 /* [tx] What a right one brings with it. */
-static enum err all_right(struct keeper *k, struct store *st, struct attempt *a, const struct factor *f, int64_t now)
+static enum err all_right(struct keeper *k, struct store *st, struct attempt *a, const struct person *p,
+			  const struct factor *f, int64_t now)
 {
+	struct learned new = {false, false};
 	enum err e = limits_right(st, &a->limit, now);
 	if (!e)
 		e = audit_refused(st, a, now, "factor.throttled");
 	if (!e && f->anew)
 		return audit(st, a, true, now, "recover.code", "");
 	if (!e && f->kind == FACTOR_RECOVERY)
-		e = enable_again(st, a, now);
+		e = enable_again(k, st, a, now);
 	if (!e && !a->step_up)
-		e = limits_learn(st, k->seal, &a->origin, &a->person, now);
+		e = limits_learn(st, k->seal, &a->origin, &a->person, now, &new);
+	if (!e)
+		e = notice_in(k, st, a, p, f->kind, &new, now);
 	return e ? e : audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
 }
 
@@ -323,12 +342,12 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	}
 	if (!checked) {
 		a->right = f;
-		e = all_right(k, st, a, f, now);
+		e = all_right(k, st, a, &p, f, now);
 		if (!e && within)
 			e = within(st, &p, arg);
 		v = VERDICT_ALLOW;
 	} else {
-		e = not_in(st, a, now, "factor.wrong", "factor.throttled",
+		e = not_in(k, st, a, now, "factor.wrong", "factor.throttled",
 			   checked == ERR_EXISTS ? "replayed"
 			   : a->mailed_wait	 ? "too many mailed codes"
 						 : "");
@@ -343,6 +362,8 @@ out:
 	} else if (v == VERDICT_ALLOW && ret_factor) {
 		*ret_factor = f;
 	}
+	if (!e)
+		attempt_wake(k, a);
 	person_wipe(&p);
 	return v;
 }

@@ -29,6 +29,8 @@ struct attempt {
 	enum err mailed;	       /* of a mailed code that was not right, as in struct factor_check */
 	int64_t mailed_wait;
 	const struct factor *right;	 /* the factor that was right */
+	const char *agent;		 /* of a browser: the door sets it; NULL: none */
+	bool told;			 /* a notice to the owner is in the outbox: it is woken after the commit */
 	struct limit limit;		 /* of the step under way */
 	char checked[PASSWORD_HASH_MAX]; /* the hash that the password matched, */
 	uint8_t digest[DIGEST_LEN];	 /* or, of an initial one, the digest */
@@ -48,8 +50,11 @@ bool attempt_known(struct keeper *k, struct store *st, struct attempt *a, int64_
  * password_right; any error = nothing decided, refuse. attempt_password_settle must follow. */
 enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *g, struct attempt *a, const char *text,
 			  size_t n, int64_t now);
-/* [tx] Wait or clear, hash upgrade, audit. The password may have been changed while the hash was computed, the account
- * disabled: then password_right is false from here on. */
+/* After a commit: if a notice waits, the outbox hears of it. attempt_factor does so itself. */
+void attempt_wake(struct keeper *k, struct attempt *a);
+
+/* [tx] Wait or clear, hash upgrade, audit; attempt_wake follows the commit. The password may have been changed while
+ * the hash was computed, the account disabled: then password_right is false from here on. */
 enum err attempt_password_settle(struct keeper *k, struct store *st, struct attempt *a, int64_t now);
 
 /* The factor: one transaction counts, checks, consumes and audits. Without password_right the same work is done and the
@@ -67,7 +72,7 @@ bool attempt_initial_matches(const struct keeper *k, const struct person *p, con
  * who may not enter at this door: they are all strangers alike, at the same cost. */
 enum err attempt_find(struct store *st, struct attempt *a, int64_t now, struct person *p);
 
-/* May this person use this door now (not disabled, not expired, staff at the terminal)? */
+/* May this person use this door now (not disabled, frozen or expired, staff at the terminal)? */
 bool attempt_usable(const struct person *p, enum door door, int64_t now);
 
 #endif

@@ -9,8 +9,8 @@
 #include "keeper/mail.h"
 #include "keeper/require.h"
 #include "keeper/scratch.h"
+#include "keeper/token.h"
 
-#define TOKEN_TEXT   43	  /* 32 random bytes in base64url */
 #define STEP_UP_LIFE 600  /* seconds for which a proven factor opens changes of authenticators */
 #define HALF_LIFE    900  /* seconds to type the code after the password, and for each step of a forgotten one */
 #define LOST_LIFE    3600 /* seconds after a recovery code for saying that the phone was lost, and registering another */
@@ -178,11 +178,17 @@ void flow_email_sent(struct call *c);
 void flow_email_code(struct call *c);
 void flow_email_again(struct call *c);
 void flow_email_state(struct call *c);
+void flow_address(struct call *c);
+void flow_address_sent(struct call *c);
+void flow_address_code(struct call *c);
+void flow_address_again(struct call *c);
+void flow_address_state(struct call *c);
 void flow_method(struct call *c);
 void flow_own_password(struct call *c);
 void flow_done(struct call *c);
 void flow_link(struct call *c);
 void flow_link_confirm(struct call *c);
+void flow_freeze(struct call *c);
 void flow_app(struct call *c);
 void flow_app_qr(struct call *c);
 void flow_app_cancel(struct call *c);

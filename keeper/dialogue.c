@@ -123,7 +123,7 @@ enum verdict dialogue_standing(struct keeper *k, struct store *st, struct attemp
 		return VERDICT_IGNORE;
 	a->found = true;
 	a->person = ret->id;
-	if (ret->disabled)
+	if (ret->disabled || ret->frozen)
 		return VERDICT_DISABLED;
 	if (ret->expires && now >= ret->expires)
 		return VERDICT_EXPIRED;
@@ -166,5 +166,7 @@ enum verdict dialogue_password(struct keeper *k, struct store *st, struct dialog
 	}
 	if (e)
 		a->password_right = false;
+	else
+		attempt_wake(k, a);
 	return e ? dialogue_verdict(e) : VERDICT_ALLOW;
 }

@@ -168,8 +168,6 @@ static void on_code(struct keeper *k, struct store *st, struct request *r, struc
 	enum verdict v = attempt_factor(k, st, &d->attempt, (const char *)f->data, f->len, l.now, &how, logged_in, &l);
 	d->waiting = WAITING_NOTHING;
 	dialogue_log(d, v, how ? how->name : "");
-	if (v == VERDICT_ALLOW && how && how->kind == FACTOR_RECOVERY)
-		(void)mail_recovery_used(k, st, &d->attempt.person, NULL, l.now); /* the login stands also without */
 	/* waits and locks are nobody's business before the verdict */
 	dialogue_end(r, NULL, v == VERDICT_THROTTLED || v == VERDICT_LOCKED ? VERDICT_DENY : v,
 		     v == VERDICT_ALLOW ? &l.ticket : NULL);

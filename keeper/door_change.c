@@ -92,14 +92,11 @@ static void on_password(struct keeper *k, struct store *st, struct request *r, s
 static void on_code(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, const char *text,
 		    int64_t now)
 {
-	const struct factor *how = NULL;
 	if (d->waiting == WAITING_CODE && !text[0]) {
 		door_mail_enter(k, st, r, d, now);
 		return;
 	}
-	enum verdict v = attempt_factor(k, st, &d->attempt, text, strlen(text), now, &how, NULL, NULL);
-	if (v == VERDICT_ALLOW && how->kind == FACTOR_RECOVERY)
-		(void)mail_recovery_used(k, st, &d->attempt.person, NULL, now);
+	enum verdict v = attempt_factor(k, st, &d->attempt, text, strlen(text), now, NULL, NULL, NULL);
 	if (v == VERDICT_ALLOW)
 		ask_new(k, r, d, NULL);
 	else if (v == VERDICT_DENY || v == VERDICT_THROTTLED || v == VERDICT_LOCKED)

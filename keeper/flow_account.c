@@ -16,16 +16,22 @@ void flow_account(struct call *c)
 	size_t n = 0, left = 0;
 	bool mail = false;
 	char when[MAIL_TIME], hex[2 * ID_LEN + 1];
+	struct code waits = {.address = ""};
 	enum err e = factor_confirmed(c->st, &c->person.id, au, &n);
 	if (!e)
 		e = store_recovery_left(c->st, &c->person.id, &left);
+	if (!e)
+		e = store_code_live(c->st, &c->person.id, CODE_NEW_EMAIL, c->now, &waits);
+	if (e == ERR_NOTFOUND)
+		e = ERR_NONE;
 	if (e) {
 		view_failure(c, e, "the account");
 		goto out;
 	}
 	view_put(c, "name", c->person.name);
 	view_put(c, "login", c->person.login);
-	view_put(c, "email", c->person.email);
+	view_put(c, "email", c->person.email_verified ? c->person.email : "");
+	view_put(c, "email_waits", waits.address);
 	for (size_t i = 0; i < n; i++) {
 		id_hex(&au[i].id, hex);
 		view_item(c, "authenticators", i, "id", hex);
@@ -59,6 +65,7 @@ static enum err password_change(struct call *c, struct person *p, void *arg)
 {
 	struct change *ch = arg;
 	enum err e = attempt_password_settle(c->k, c->st, &ch->attempt, c->now);
+	c->mailed = c->mailed || ch->attempt.told;
 	if (e || !ch->attempt.password_right || !ch->hash)
 		return e;
 	e = store_person_by_id(c->st, &c->person.id, p); /* the settling may have written */

@@ -4,6 +4,7 @@
 
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "keeper/address.h"
 #include "keeper/call.h"
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,11 @@
 struct way {
 	enum code_purpose purpose;
 	const char *base; /* the path that the pages' paths begin with */
+	const char *home; /* where one is led when nothing waits to be confirmed */
+	const char *done;
 };
-static const struct way enrolment = {CODE_VERIFY_EMAIL, "/first/email"};
+static const struct way enrolment = {CODE_VERIFY_EMAIL, "/first/email", "/first/email", "/"};
+static const struct way change = {CODE_NEW_EMAIL, "/account/email", "/account", "/account?n=address"};
 
 static void redirect(struct call *c, const struct way *w, const char *rest)
 {
@@ -25,10 +29,22 @@ static void redirect(struct call *c, const struct way *w, const char *rest)
 
 /* ---- the address is typed ---- */
 
+/* What the pages of both ways ask. */
+static void put_way(struct call *c, const struct way *w)
+{
+	view_put(c, "base", w->base);
+	if (w->purpose != CODE_NEW_EMAIL)
+		return;
+	view_put(c, "change", "1");
+	view_put(c, "present", c->person.email_verified ? c->person.email : "");
+	view_put(c, "mailed_codes", c->facts.mail ? "1" : "");
+}
+
 static void form_page(struct call *c, const struct way *w)
 {
-	view_put(c, "email", c->post ? call_field(c, "email") : c->person.email);
-	view_put(c, "base", w->base);
+	bool shown = w->purpose == CODE_NEW_EMAIL && c->person.email_verified; /* beside the field, not in it */
+	view_put(c, "email", c->post ? call_field(c, "email") : shown ? "" : c->person.email);
+	put_way(c, w);
 	if (w->purpose == CODE_VERIFY_EMAIL && email_may_be_none(c))
 		view_put(c, "optional", "1");
 	view_page(c, "email");
@@ -41,12 +57,6 @@ struct sending {
 	int64_t wait;
 };
 
-static enum err link_text(struct call *c, const char *token, struct buf *ret)
-{
-	buf_addf(ret, "%s/mail/%s", c->k->conf->url, token);
-	return buf_str(ret) ? ERR_NONE : ERR_NOMEM;
-}
-
 /* [tx] The mail with code and link, and the row that waits for either. */
 static enum err mail_code(struct call *c, const struct person *p, struct code *row)
 {
@@ -57,11 +67,9 @@ static enum err mail_code(struct call *c, const struct person *p, struct code *r
 	if (!e)
 		e = secret_uniform(90, &pair);
 	if (!e)
-		e = session_token(token);
+		e = token_link(c->k->conf, token, &link);
 	if (!e)
 		e = id_new(&row->id);
-	if (!e)
-		e = link_text(c, token, &link);
 	row->pair = 10 + (int)pair;
 	snprintf(code, sizeof code, "%06u", number % 1000000);
 	const struct fill values[] = {{"code", code}, {"link", buf_str(&link)}, {NULL, NULL}};
@@ -123,6 +131,10 @@ static void form(struct call *c, const struct way *w)
 		view_error(c, "email",
 			   T(c, N_("This is not an e-mail address. Please type it as in name@example.jp.")));
 		form_page(c, w);
+	} else if (w->purpose == CODE_NEW_EMAIL && c->person.email_verified &&
+		   !strcmp(buf_str(&address), c->person.email)) {
+		view_error(c, "email", T(c, N_("This is the address that you have now. Nothing needs to be changed.")));
+		form_page(c, w);
 	} else {
 		send_to(c, w, buf_str(&address), true);
 	}
@@ -139,11 +151,11 @@ static void sent_page(struct call *c, const struct way *w)
 	enum err e = store_code_live(c->st, &c->person.id, w->purpose, c->now, &live);
 	if (e == ERR_NOTFOUND) {
 		if (c->errors && c->post) {
-			view_put(c, "email", c->person.email);
-			view_put(c, "base", w->base);
+			view_put(c, "email", w->purpose == CODE_VERIFY_EMAIL ? c->person.email : "");
+			put_way(c, w);
 			view_page(c, "email");
 		} else {
-			redirect(c, w, "");
+			view_redirect(c, w->home);
 		}
 		return;
 	}
@@ -161,7 +173,7 @@ static void sent_page(struct call *c, const struct way *w)
 	view_put(c, "pair", pair);
 	view_put(c, "sender_domain", at ? at + 1 : "");
 	view_again(c, page, resend, wait);
-	view_put(c, "base", w->base);
+	put_way(c, w);
 	view_page(c, "email-sent");
 	secret_wipe(&live, sizeof live);
 }
@@ -171,7 +183,7 @@ static void again(struct call *c, const struct way *w)
 	struct code live;
 	enum err e = store_code_live(c->st, &c->person.id, w->purpose, c->now, &live);
 	if (e == ERR_NOTFOUND)
-		redirect(c, w, "");
+		view_redirect(c, w->home);
 	else if (e)
 		view_failure(c, e, "the mailed code");
 	else
@@ -182,15 +194,13 @@ static void again(struct call *c, const struct way *w)
 
 enum err email_confirmed(struct call *c, struct person *p, const struct code *code)
 {
+	struct audit row = {.time = c->now, .person = p->id, .door = "web", .address = c->address, .detail = ""};
+	if (code->purpose == CODE_NEW_EMAIL)
+		return address_replace(c->k, c->st, p, code->address, &row, &c->mailed);
+	row.event = "email.verified";
 	snprintf(p->email, sizeof p->email, "%s", code->address);
 	p->email_verified = true;
 	enum err e = store_person_save(c->st, p);
-	struct audit row = {.time = c->now,
-			    .person = p->id,
-			    .event = "email.verified",
-			    .door = "web",
-			    .address = c->address,
-			    .detail = ""};
 	return e ? e : store_audit(c->st, &row);
 }
 
@@ -226,7 +236,7 @@ static void code_typed(struct call *c, const struct way *w)
 		return;
 	}
 	if (!t.right) {
-		view_redirect(c, "/");
+		view_redirect(c, w->done);
 		return;
 	}
 	view_error(c, "code",
@@ -264,5 +274,37 @@ void flow_email_again(struct call *c)
 void flow_email_state(struct call *c)
 {
 	view_put(c, "done", c->in && !c->half && c->person.email_verified ? "1" : "");
+	view_page(c, "email-state");
+}
+
+/* ---- of a change ---- */
+
+void flow_address(struct call *c)
+{
+	form(c, &change);
+}
+
+void flow_address_sent(struct call *c)
+{
+	sent_page(c, &change);
+}
+
+void flow_address_code(struct call *c)
+{
+	code_typed(c, &change);
+}
+
+void flow_address_again(struct call *c)
+{
+	again(c, &change);
+}
+
+/* The page that waits goes on when nothing is to be waited for any more. */
+void flow_address_state(struct call *c)
+{
+	struct code live;
+	enum err e =
+	    c->in && !c->half ? store_code_live(c->st, &c->person.id, CODE_NEW_EMAIL, c->now, &live) : ERR_NONE;
+	view_put(c, "done", e == ERR_NOTFOUND ? "1" : "");
 	view_page(c, "email-state");
 }

@@ -43,6 +43,7 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 	struct facts f = {0};
 	(void)nobody;
 	enum err e = attempt_password_settle(c->k, c->st, &l->attempt, c->now);
+	c->mailed = c->mailed || l->attempt.told;
 	if (e || !l->attempt.password_right)
 		return e;
 	e = store_person_by_id(c->st, &l->attempt.person, &p);
@@ -222,7 +223,6 @@ static bool factor_right(struct call *c, enum factor_kind asked, attempt_within 
 	const char *code = call_field(c, "code");
 	struct attempt a;
 	struct origin origin;
-	const struct factor *how = NULL;
 	if (!code[0]) {
 		view_error(c, "code", T(c, words_for(asked)->none));
 		return false;
@@ -235,21 +235,17 @@ static bool factor_right(struct call *c, enum factor_kind asked, attempt_within 
 	attempt_init(&a, DOOR_WEB, "web", &origin, c->person.login);
 	a.password_right = true;
 	a.step_up = !c->half;
+	a.agent = c->agent;
 	a.mailcode = mailcode_policy_of(c->k->conf->mailcode_web);
 	a.asked = asked;
 	c->attempt = &a;
-	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, within, c);
+	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, NULL, within, c);
 	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
 		code_refused(c, v, &a);
 	attempt_clear(&a);
-	if (v != VERDICT_ALLOW)
-		return false;
-	if (how->kind == FACTOR_RECOVERY && !how->anew)
-		/* the login stands also where no mail can be queued */
-		(void)mail_recovery_used(c->k, c->st, &c->person.id, c->lang, c->now);
-	return true;
+	return v == VERDICT_ALLOW;
 }
 
 /* Who logs in with the codes of a sheet and with nothing else. */
@@ -331,7 +327,7 @@ static enum err stepped_up(struct store *st, const struct person *p, void *arg)
 /* Only pages of our own, and only those that ask for proof. */
 const char *confirm_next(const struct call *c)
 {
-	static const char *const paths[] = {"/account", "/app", "/mailcode", "/recovery"};
+	static const char *const paths[] = {"/account", "/account/email", "/app", "/mailcode", "/recovery"};
 	const char *next = call_field(c, "next");
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!strcmp(paths[i], next))

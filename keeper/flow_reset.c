@@ -47,7 +47,6 @@ static bool factor_try(struct call *c)
 	const char *code = call_field(c, "code");
 	struct attempt a;
 	struct origin origin;
-	const struct factor *how = NULL;
 	if (!code[0]) {
 		view_error(c, "code",
 			   c->facts.app ? T(c, N_("Please type the 6 digits that your authenticator app shows."))
@@ -66,14 +65,11 @@ static bool factor_try(struct call *c)
 	a.password_right = true; /* the mail stands for it */
 	a.step_up = true;	 /* no login yet; and a mail never counts twice: a.mailcode stays forbidden */
 	c->attempt = &a;
-	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, &how, factor_right, c);
+	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, NULL, factor_right, c);
 	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
 		code_refused(c, v, &a);
-	else if (how->kind == FACTOR_RECOVERY)
-		/* what was proven stands also where no mail can be queued */
-		(void)mail_recovery_used(c->k, c->st, &c->person.id, c->lang, c->now);
 	attempt_clear(&a);
 	return v == VERDICT_ALLOW;
 }
@@ -145,6 +141,7 @@ struct reset {
 static enum err go_on(struct call *c, const struct person *p, struct reset *r)
 {
 	struct origin origin;
+	struct learned new; /* no news: the new password is told */
 	bool proven = factor_proven(c);
 	enum err e;
 	if (!proven && c->facts.confirmed)
@@ -157,7 +154,7 @@ static enum err go_on(struct call *c, const struct person *p, struct reset *r)
 	r->full = true;
 	e = call_origin(c, &origin);
 	if (!e)
-		e = limits_learn(c->st, c->k->seal, &origin, &p->id, c->now);
+		e = limits_learn(c->st, c->k->seal, &origin, &p->id, c->now, &new);
 	if (!e)
 		e = store_person_seen(c->st, &p->id, c->now);
 	return e ? e : call_audit(c, "login.allow", "reset");
@@ -178,6 +175,8 @@ static enum err reset_store(struct call *c, struct person *p, void *arg)
 	e = store_person_save(c->st, p);
 	if (!e)
 		e = store_session_end_all(c->st, &p->id, NULL);
+	if (!e) /* as in new_password_change */
+		e = store_code_drop(c->st, &p->id, CODE_NEW_EMAIL);
 	if (!e)
 		e = call_audit(c, "password.reset", "");
 	if (!e)

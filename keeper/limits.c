@@ -412,7 +412,7 @@ enum err limits_right(struct store *st, struct limit *l, int64_t now)
 
 /* The passwords counted in its lane before it was last forgotten begin anew. Codes do not: else whoever knows the
  * password would have ten more, counted nowhere, each time the owner comes by on another way. */
-static enum err learn(struct store *st, enum known_kind kind, struct counter_key *k, int64_t now)
+static enum err learn(struct store *st, enum known_kind kind, struct counter_key *k, int64_t now, bool *ret_new)
 {
 	int64_t seen = 0;
 	enum err e = store_known_is(st, &k->owner, kind, &k->what, now, &seen);
@@ -420,29 +420,30 @@ static enum err learn(struct store *st, enum known_kind kind, struct counter_key
 		return ERR_NONE;
 	if (e && e != ERR_NOTFOUND)
 		return e;
-	enum err fresh = e;
+	*ret_new = e == ERR_NOTFOUND;
 	e = store_known_add(st, &k->owner, kind, &k->what, now);
 	k->kind = FACTOR_NONE;
-	return !e && fresh ? store_counter_clear(st, k) : e;
+	return !e && *ret_new ? store_counter_clear(st, k) : e;
 }
 
 enum err limits_learn(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
-		      int64_t now)
+		      int64_t now, struct learned *ret_new)
 {
 	struct counter_key k = {.owner = *person, .lane = LANE_DEVICE};
 	enum err e = ERR_NONE;
+	*ret_new = (struct learned){false, false};
 	if (!o->teaches)
 		return ERR_NONE;
 	if (o->has_device) {
 		e = device_of(s, o, person, &k.what);
 		if (!e)
-			e = learn(st, KNOWN_DEVICE, &k, now);
+			e = learn(st, KNOWN_DEVICE, &k, now, &ret_new->device);
 	}
 	if (!e && o->has_from) {
 		k.lane = LANE_ADDRESS;
 		e = address_of(s, o, person, &k.what);
 		if (!e)
-			e = learn(st, KNOWN_ADDRESS, &k, now);
+			e = learn(st, KNOWN_ADDRESS, &k, now, &ret_new->address);
 	}
 	return e;
 }

@@ -69,9 +69,12 @@ enum err limits_count(struct store *st, struct limit *l, int64_t now);
 enum err limits_wrong(struct store *st, struct limit *l, int64_t now);
 /* [tx] The attempt was right: clears its lane. */
 enum err limits_right(struct store *st, struct limit *l, int64_t now);
-/* [tx] A full login: the device and the address are known from here on. */
+/* [tx] A full login: the device and the address are known from here on; *ret_new says which were not before. */
+struct learned {
+	bool device, address;
+};
 enum err limits_learn(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
-		      int64_t now);
+		      int64_t now, struct learned *ret_new);
 /* Is this factor of a person disabled? */
 enum err limits_disabled(struct store *st, const struct id *person, enum factor_kind kind, bool *ret);
 /* [tx] Enables it again: its failures are forgotten in all lanes. */

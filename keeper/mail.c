@@ -3,12 +3,11 @@
 #include "keeper/mail_message.h"
 #include "keeper/mail_template.h"
 #include "keeper/mail_text.h"
-#include "keeper/require.h"
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#define NOTICE_LIFE 86400 /* seconds after which news is no news */
+#define MAIL_VALUES 6 /* of a text, beside {time} */
 
 /* News that nobody asked for: only these can be unsubscribed from. */
 static bool is_notice(const struct mail_text_row *t)
@@ -67,53 +66,37 @@ void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME])
 		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
 }
 
-static const char *language_of(const struct keeper *k, const struct person *p)
+const char *mail_language(const struct keeper *k, const struct person *p)
 {
 	return p->locale[0] ? p->locale : k->conf->language;
+}
+
+static enum err tell(struct keeper *k, struct store *st, const struct person *p, const char *to, const char *lang,
+		     enum mail_text text, const struct fill *values, int64_t now, int64_t life, struct id *ret_id)
+{
+	char when[MAIL_TIME];
+	struct fill all[MAIL_VALUES + 2] = {{"time", when}};
+	mail_time(lang, now, when);
+	for (size_t i = 0; i < MAIL_VALUES && values && values[i].name; i++)
+		all[i + 1] = values[i];
+	return mail_queue(k, st, &p->id, to, lang, text, all, now, life, ret_id);
+}
+
+enum err mail_tell(struct keeper *k, struct store *st, const struct person *p, const char *to, enum mail_text text,
+		   const struct fill *values, int64_t now, int64_t life, struct id *ret_id)
+{
+	return tell(k, st, p, to, mail_language(k, p), text, values, now, life, ret_id);
 }
 
 enum err mail_notice(struct keeper *k, struct store *st, const struct person *p, const char *lang, enum mail_text text,
 		     const char *name, const char *left, int64_t now, bool *ret_queued)
 {
-	char when[MAIL_TIME];
+	const struct fill values[] = {{"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
 	if (!p->email_verified)
 		return ERR_NONE;
-	lang = lang ? lang : language_of(k, p);
-	mail_time(lang, now, when);
-	const struct fill values[] = {
-	    {"time", when}, {"name", name ? name : ""}, {"left", left ? left : ""}, {NULL, NULL}};
-	enum err e = mail_queue(k, st, &p->id, p->email, lang, text, values, now, NOTICE_LIFE, NULL);
+	enum err e =
+	    tell(k, st, p, p->email, lang ? lang : mail_language(k, p), text, values, now, MAIL_NEWS_LIFE, NULL);
 	if (!e)
 		*ret_queued = true;
-	return e;
-}
-
-enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id *person, const char *lang, int64_t now)
-{
-	struct person p;
-	struct facts f = {0};
-	size_t left = 0;
-	char n[24];
-	bool queued = false;
-	enum err e = store_begin(st);
-	if (e)
-		return e;
-	memset(&p, 0, sizeof p);
-	e = store_person_by_id(st, person, &p);
-	if (!e)
-		e = require_facts(st, k->conf, &p, now, &f);
-	if (!e)
-		e = store_recovery_left(st, person, &left);
-	snprintf(n, sizeof n, "%zu", left);
-	/* who logs in with a sheet uses one each time */
-	if (!e && (!f.sheet || left <= SHEET_LOW))
-		e = mail_notice(k, st, &p, lang, MAIL_RECOVERY_USED, NULL, n, now, &queued);
-	if (!e)
-		e = store_commit(st);
-	if (e)
-		store_rollback(st);
-	else if (queued && k->wake_outbox)
-		k->wake_outbox(k->wake_arg);
-	person_wipe(&p);
 	return e;
 }

@@ -18,10 +18,18 @@ enum mail_text {
 	MAIL_LOST,
 	MAIL_RECOVER_MADE,
 	MAIL_RECOVER_DONE,
-	MAIL_RESET,	   /* link and code for a new password */
-	MAIL_RESET_SHARED, /* why there are none */
-	MAIL_IDS,	   /* the user IDs of an address */
-	MAIL_TEST,	   /* kosmoctl mail test */
+	MAIL_RESET,	     /* link and code for a new password */
+	MAIL_RESET_SHARED,   /* why there are none */
+	MAIL_IDS,	     /* the user IDs of an address */
+	MAIL_TEST,	     /* kosmoctl mail test */
+	MAIL_ADDRESS_FORMER, /* to the address of before: another one is confirmed */
+	MAIL_ADDRESS_NEW,
+	MAIL_FROZEN,
+	MAIL_NEW_BROWSER,
+	MAIL_NEW_PLACE, /* the same at the terminal */
+	MAIL_LANE_CLOSED,
+	MAIL_FACTOR_DISABLED,
+	MAIL_FACTOR_ENABLED,
 	MAIL_TEXTS
 };
 
@@ -33,9 +41,12 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
  * left may be NULL. lang NULL: the person's, or the site's. */
 enum err mail_notice(struct keeper *k, struct store *st, const struct person *p, const char *lang, enum mail_text text,
 		     const char *name, const char *left, int64_t now, bool *ret_queued);
-/* A recovery code was used for a login that stands: a transaction of its own. lang NULL: the person's, or the site's.
- */
-enum err mail_recovery_used(struct keeper *k, struct store *st, const struct id *person, const char *lang, int64_t now);
+/* [tx] The person's news to any address of theirs, in their language or the site's, with values of its own (NULL: none;
+ * {time} is filled in). life as above. */
+enum err mail_tell(struct keeper *k, struct store *st, const struct person *p, const char *to, enum mail_text text,
+		   const struct fill *values, int64_t now, int64_t life, struct id *ret_id);
+#define MAIL_NEWS_LIFE 86400 /* seconds after which news is no news */
+const char *mail_language(const struct keeper *k, const struct person *p);
 
 #define MAIL_TIME 64
 /* "2026-11-22 21:30", in Japanese "2026年11月22日 21時30分"; local time. */

@@ -112,5 +112,66 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 		.subject = N_("Test mail"),
 		.body = N_("This mail was sent to see whether mails arrive. ({time})\n"
 			  "There is nothing to do.\n")},
+	[MAIL_ADDRESS_FORMER] = {
+		.name = "address-former", .needs = "link", .may = "time", .urgent = false,
+		.subject = N_("Your e-mail address was changed"),
+		.body = N_("The e-mail address of your account was changed. ({time})\n"
+			  "This address is not used for it any more.\n\n"
+			  "If this was you, there is nothing to do.\n\n"
+			  "If this was not you, please open this page within 7 days and stop the account there:\n\n"
+			  "{link}\n")},
+	[MAIL_ADDRESS_NEW] = {
+		.name = "address-new", .needs = "", .may = "time", .urgent = false,
+		.subject = N_("This is now your e-mail address"),
+		.body = N_("This is now the e-mail address of your account. ({time})\n"
+			  "Codes and important notices come here from now on.\n\n"
+			  "If this was not you, please contact us at once.\n")},
+	[MAIL_FROZEN] = {
+		.name = "account-stopped", .needs = "", .may = "time", .urgent = false,
+		.subject = N_("Your account was stopped"),
+		.body = N_("Your account was stopped: from its former e-mail address we were told that somebody else had "
+			  "changed the address. ({time})\n\n"
+			  "Nobody can log in until we have looked into it. Please contact us.\n")},
+	[MAIL_NEW_BROWSER] = {
+		.name = "new-browser", .needs = "", .may = "address agent time", .urgent = false,
+		.subject = N_("Login from a new browser"),
+		.body = N_("Somebody logged in to your account with a browser that was not used for it before.\n\n"
+			  "    Browser: {agent}\n"
+			  "    Address: {address}\n"
+			  "    Time: {time}\n\n"
+			  "If this was you, there is nothing to do.\n\n"
+			  "If this was not you, please change your password at once, and contact us.\n")},
+	[MAIL_NEW_PLACE] = {
+		.name = "new-address", .needs = "", .may = "address service time", .urgent = false,
+		.subject = N_("Login from a new place"),
+		.body = N_("Somebody logged in to your account at a terminal, from an address that was not used for it "
+			  "before.\n\n"
+			  "    Service: {service}\n"
+			  "    Address: {address}\n"
+			  "    Time: {time}\n\n"
+			  "If this was you, there is nothing to do.\n\n"
+			  "If this was not you, please change your password at once, and contact us.\n")},
+	[MAIL_LANE_CLOSED] = {
+		.name = "password-guessed", .needs = "", .may = "time", .urgent = false,
+		.subject = N_("Your password was typed wrong many times"),
+		.body = N_("A wrong password was typed for your account many times in a row. ({time})\n"
+			  "From where that came, nobody can log in to it for 24 hours.\n\n"
+			  "You yourself can still log in, with a device that you have used before.\n\n"
+			  "Your password was not found out. If it is short or easy to guess, please choose a longer "
+			  "one.\n")},
+	[MAIL_FACTOR_DISABLED] = {
+		.name = "codes-disabled", .needs = "", .may = "name time", .urgent = false,
+		.subject = N_("Codes are switched off"),
+		.body = N_("Wrong codes were typed for your account many times in a row, after the right password. "
+			  "({time})\n\n"
+			  "Switched off until further notice: {name}\n\n"
+			  "You can still log in with one of your recovery codes. That switches them on again. If you "
+			  "have none, please contact us.\n\n"
+			  "If it was not you who typed them, somebody knows your password: please change it.\n")},
+	[MAIL_FACTOR_ENABLED] = {
+		.name = "codes-enabled", .needs = "", .may = "name time", .urgent = false,
+		.subject = N_("Codes are switched on again"),
+		.body = N_("Switched on again: {name} ({time})\n\n"
+			  "If this was not you, please contact us at once.\n")},
 };
 /* clang-format on */

@@ -1,31 +1,15 @@
 /* Sessions of the browser door: tokens, their digests, what level they have reached. */
 #include "config.h"
 
-#include "common/base64url.h"
 #include "common/secret.h"
 #include "keeper/call.h"
 #include "keeper/policy.h"
 #include <stdio.h>
 #include <string.h>
 
-static enum err text_of(const uint8_t bytes[static 32], char ret[static TOKEN_TEXT + 1])
-{
-	AUTO_BUF b = BUF_INIT;
-	base64url_encode(&b, bytes, 32);
-	if (b.failed || b.len != TOKEN_TEXT)
-		return ERR_NOMEM;
-	memcpy(ret, b.data, TOKEN_TEXT + 1);
-	return ERR_NONE;
-}
-
 enum err session_token(char ret[static TOKEN_TEXT + 1])
 {
-	uint8_t r[32];
-	enum err e = secret_random(r, sizeof r);
-	if (!e)
-		e = text_of(r, ret);
-	secret_wipe(r, sizeof r);
-	return e;
+	return token_new(ret);
 }
 
 enum err session_digest(const struct call *c, const char *token, uint8_t ret[static DIGEST_LEN])
@@ -39,7 +23,7 @@ enum err session_csrf(const struct call *c, char ret[static TOKEN_TEXT + 1])
 	uint8_t d[DIGEST_LEN];
 	const struct seal_part part[] = {{c->token, strlen(c->token)}};
 	enum err e = seal_mac(c->k->seal, SEAL_CSRF, part, 1, d);
-	return e ? e : text_of(d, ret);
+	return e ? e : token_text(d, ret);
 }
 
 bool session_token_form(const char *s)

@@ -234,3 +234,8 @@ enum err store_code_void(struct store *st, const struct id *person)
 {
 	return store_write(st, SQL_CODE_DELETE_ALL, ARGS(V_ID(person)), NULL);
 }
+
+enum err store_code_drop(struct store *st, const struct id *person, enum code_purpose p)
+{
+	return store_write(st, SQL_CODE_CLEAR, ARGS(V_ID(person), V_INT(p)), NULL);
+}

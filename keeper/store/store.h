@@ -183,6 +183,8 @@ enum err store_code_try(struct store *st, const struct id *person, enum code_pur
 enum err store_code_consume(struct store *st, const struct id *id, int64_t now);
 /* [tx] A wrong pair number counts like a wrong code. */
 enum err store_code_miss(struct store *st, const struct id *id);
+/* [tx] Those of one purpose are worth nothing any more. */
+enum err store_code_drop(struct store *st, const struct id *person, enum code_purpose p);
 /* [tx] Nothing that was mailed to this person is worth anything any more. */
 enum err store_code_void(struct store *st, const struct id *person);
 

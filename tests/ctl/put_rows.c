@@ -1,15 +1,18 @@
 /* Rows for the tests of kosmoctl, that else need a crowd and a bad relay:
  *   put_rows CONF visitors ADDRESS N | mail REASON    for doctor
  *   put_rows CONF row sent|waiting ADDRESS            a mail; its id is printed
- *   put_rows CONF messages FOLDER ADDRESS             every text in every language as FOLDER/NAME.LANG.eml; no row */
+ *   put_rows CONF messages FOLDER ADDRESS             every text in every language as FOLDER/NAME.LANG.eml; no row
+ *   put_rows CONF confirmed LOGIN | frozen LOGIN FORMER   a wizard's and a mailed link's outcome */
 #include "config.h"
 
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/i18n.h"
+#include "keeper/address.h"
 #include "keeper/mail_template.h"
 #include "keeper/mail_text.h"
 #include "keeper/store/store.h"
+#include "keeper/token.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -120,6 +123,27 @@ static void messages(const struct conf *conf, const char *folder, const char *ad
 	mail_site_close(site);
 }
 
+/* The person's address is confirmed; with a former one, that one's owner pressed the link. */
+static void confirmed(struct keeper *k, struct store *st, const char *login, const char *former)
+{
+	struct person p;
+	struct code code = {.purpose = CODE_FREEZE, .created = clock_now(), .expires = clock_now() + FREEZE_LIFE};
+	const struct audit by = {.time = clock_now(), .door = "web", .address = "192.0.2.9", .detail = ""};
+	char token[TOKEN_TEXT + 1];
+	bool mailed = false;
+	must(store_person_by_login(st, login, &p), "login");
+	p.email_verified = true;
+	must(store_person_save(st, &p), "save");
+	if (!former)
+		return;
+	code.person = p.id;
+	snprintf(code.address, sizeof code.address, "%s", former);
+	must(id_new(&code.id), "id");
+	must(token_new(token), "token");
+	must(store_code_put(st, &code, "", token), "code");
+	must(address_freeze(k, st, &p, &code, token, &by, &mailed), "freeze");
+}
+
 int main(int argc, char **argv)
 {
 	struct conf *conf = NULL;
@@ -128,7 +152,7 @@ int main(int argc, char **argv)
 	char path[PATH_MAX];
 	if (argc < 4) {
 		fputs("usage: put_rows CONF visitors ADDRESS N | mail REASON | row STATE ADDRESS | messages FOLDER "
-		      "ADDRESS\n",
+		      "ADDRESS | confirmed LOGIN | frozen LOGIN FORMER\n",
 		      stderr);
 		return 2;
 	}
@@ -147,6 +171,8 @@ int main(int argc, char **argv)
 		row(store, argv[3], argv[4]);
 	else if (strcmp(argv[2], "messages") == 0 && argc == 5)
 		messages(conf, argv[3], argv[4]);
+	else if (strcmp(argv[2], "confirmed") == 0 || (strcmp(argv[2], "frozen") == 0 && argc == 5))
+		confirmed(&(struct keeper){.conf = conf, .seal = seal}, store, argv[3], argv[4]);
 	must(store_commit(store), "commit");
 	store_close(store);
 	seal_free(seal);

@@ -63,8 +63,10 @@ static enum limits_why right(struct fixture *f, const struct origin *o, const st
 
 static void learn(struct fixture *f, const struct origin *o, const struct person *p, int64_t now)
 {
+	struct learned new;
+
 	begin(f);
-	OK(limits_learn(f->st, f->seal, o, &p->id, now));
+	OK(limits_learn(f->st, f->seal, o, &p->id, now, &new));
 }
 
 static int lane_of(struct fixture *f, const struct origin *o, const struct person *p, int64_t now)

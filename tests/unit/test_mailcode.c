@@ -7,8 +7,14 @@
 
 #define RECOVERY "abcdefghjkmnp"
 
-static char mailcode_last[] = "last";
-static struct conf conf = {.mailcode_pam = mailcode_last};
+static char mailcode_last[] = "last", no[] = "no", ja[] = "ja", nothing[] = "", sender[] = "no-reply@example.jp";
+static struct conf conf = {.mailcode_pam = mailcode_last,
+			   .language = ja,
+			   .organisation = nothing,
+			   .contact = nothing,
+			   .mail_from = sender,
+			   .mail_list_unsubscribe = nothing,
+			   .mail_code_in_subject = no};
 
 /* Somebody of the staff with mailed codes as their way. */
 static struct person staff_add(struct fixture *f, const char *login)
