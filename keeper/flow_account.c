@@ -36,7 +36,9 @@ void flow_account(struct call *c)
 		id_hex(&au[i].id, hex);
 		view_item(c, "authenticators", i, "id", hex);
 		view_item(c, "authenticators", i, "name", au[i].name);
-		view_item(c, "authenticators", i, "kind_text", T(c, method_of(au[i].kind)->title));
+		const char *kind = T(c, method_of(au[i].kind)->title);
+		view_item(c, "authenticators", i, "kind_text", kind);
+		view_item(c, "authenticators", i, "plain", strcmp(kind, au[i].name) ? "" : "1");
 		mail_time(c->lang, au[i].created, when);
 		view_item(c, "authenticators", i, "created", when);
 		if (au[i].last_used)
@@ -50,7 +52,8 @@ void flow_account(struct call *c)
 	view_put(c, "mail_offered", !mail && require_offers(&c->facts, FACTOR_MAILCODE) ? "1" : "");
 	view_put(c, "mail_only", c->facts.mail && c->facts.confirmed == 1 ? "1" : "");
 	view_num(c, "recovery_left", (int64_t)left);
-	view_put(c, "recovery_low", left < RECOVERY_LOW ? "1" : "");
+	view_put(c, "recovery_low", left < RECOVERY_LOW && left ? "1" : "");
+	view_put(c, "recovery_none", left ? "" : "1");
 	view_page(c, "account");
 out:
 	authenticator_wipe(au, n);

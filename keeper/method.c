@@ -10,8 +10,8 @@ const struct method methods[] = {
      N_("After that you log in with your password and the digits from the app."), N_("Register the app now"),
      N_("Its digits will no longer be accepted here. The app itself stays on your phone.")},
     {FACTOR_MAILCODE, "mail", "/mailcode", mailcode_begin, N_("Codes by e-mail"),
-     N_("We mail 6 digits to your address each time, and you type them after your password. It needs no app, but it is "
-	"the least safe of the ways: whoever can read your mail can read the codes too. You can add a safer way "
+     N_("Each time you log in we mail you 6 digits. It is simple, but the least safe of the ways; you can add a better "
+	"one "
 	"later."),
      N_("One more thing: we mail a code to your address, and you type it. It takes about 1 minute."),
      N_("After that you log in with your password and a code that we mail to you each time."), N_("Mail me a code now"),

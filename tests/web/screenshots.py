@@ -10,8 +10,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from browser import BUILD, Browser, Site, app_code, mailed  # noqa: E402
-from test_forgot import Member as Enrolled, put_mailcode
-from test_wizard import BIRTH, NEW_PASSWORD, Member, qr, secret_of  # noqa: E402
+from test_forgot import Member as Enrolled, put_mailcode  # noqa: E402
+from test_web_mailcode import a_minute_later, new_code  # noqa: E402
+from test_wizard import BIRTH, NEW_PASSWORD, Member, confirm_by_code, log_out, open_login, qr, secret_of  # noqa: E402
 
 SIZES = {"phone": (360, 800), "desktop": (1280, 900)}
 
@@ -170,11 +171,44 @@ def walk_forgot(site, with_app, by_mail, shot):
     shot("forgot-id-sent")
 
 
+def walk_mail(site, person, shot):
+    """The pages of somebody who chose codes by e-mail."""
+    b = shot.b
+    open_login(b, site).fill(login=person.login, password=site.initial(person.login))
+    b.at("/first/birth-date").fill(birth_date=BIRTH)
+    b.at("/first/terms").press()
+    confirm_by_code(b.at("/first/email"), site, person)
+    b.find("label[for=m-mail]").click()
+    b.press()
+    b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done")
+    shot("mail-done")
+    b.press("button[value=mail]")
+    b.at("/mailcode")
+    shot("mail-register")
+    b.fill(code=new_code(site, person))
+    b.at("/account")
+    shot("mail-account")
+    b.find("a[href^='/account/rename']")
+    b.get(site.url + "/account/confirm/mail")
+    shot("mail-confirm")
+    a_minute_later(site)
+    log_out(b, site).fill(login=person.login, password=NEW_PASSWORD)
+    b.at("/login/mail-code")
+    new_code(site, person)
+    b.d.refresh()
+    shot("mail-login")
+    b.fill(code="000000")
+    shot("mail-login-wrong")
+    b.get(site.url + "/login/another")
+    shot("another")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else BUILD / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     base = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(4)]
+    people = [Member(f"h{i:05d}") for i in range(8)]
     forgetful = [(Enrolled(f"f{i:05d}"), Enrolled(f"m{i:05d}", seed=False)) for i in range(4)]
     site = Site(base, [*people, *(p for pair in forgetful for p in pair)], "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
                 "mail.from = no-reply@example.jp\n")
@@ -191,6 +225,8 @@ def main():
                                                                            "deviceScaleFactor": 1, "mobile": width < 600})
                 try:
                     walk(site, next(free), shot)
+                    log_out(b, site)
+                    walk_mail(site, next(free), shot)
                     walk_forgot(site, *next(forgot), shot)
                 finally:
                     b.close()

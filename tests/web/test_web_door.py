@@ -187,8 +187,11 @@ class Visitor:
         return self
 
     def register(self):
-        import base64
         assert self.post("done", next="app")["redirect"] == "/app"
+        return self.register_app()
+
+    def register_app(self):
+        import base64
         key = self.get("app")["v.key"].replace(" ", "")
         self.person.secret = base64.b32decode(key + "=" * (-len(key) % 8))
         assert self.post("app", code=self.code(), name="phone")["redirect"] == "/"
