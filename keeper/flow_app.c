@@ -230,10 +230,15 @@ static void app_submit(struct call *c, const struct authenticator *a)
 	}
 }
 
+/* From the account. Room for one is kept, for the day when another must take a lost one's place. */
 static enum err app_start(struct call *c, struct person *p, void *arg)
 {
+	struct authenticator au[AUTHENTICATORS_MAX];
+	size_t n = 0;
 	(void)arg;
-	return app_prepare(c, p);
+	enum err e = factor_confirmed(c->st, &p->id, au, &n);
+	authenticator_wipe(au, n);
+	return e ? e : n >= AUTHENTICATORS_MAX - 1 ? ERR_TOOBIG : app_prepare(c, p);
 }
 
 void flow_app(struct call *c)
@@ -390,9 +395,28 @@ void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1])
 		snprintf(ret + 2 * i, 3, "%02x", id->b[i]);
 }
 
-/* The confirmed authenticator that field id names, of this person; others' do not exist here. *ret_left: how many ways
- * to log in there are without it. */
-static enum err chosen(struct call *c, const struct person *p, struct authenticator *ret, size_t *ret_left)
+enum removal {
+	REMOVAL_MAY = 1,
+	REMOVAL_ONLY, /* no way to log in would be left */
+	REMOVAL_GOOD  /* only lesser ones would be left, and the configuration wants better */
+};
+
+static enum removal removal_of(const struct call *c, const struct person *p, const struct authenticator *gone,
+			       const struct authenticator *rest, size_t n)
+{
+	size_t ways = require_ways(p, rest, n, mailcode_policy_of(c->k->conf->mailcode_web)), good = 0;
+	for (size_t i = 0; i < n; i++) {
+		good += require_good(rest[i].kind);
+		ways -= rest[i].kind == FACTOR_RECOVERY && !c->facts.sheet_left; /* used up */
+	}
+	if (!ways)
+		return REMOVAL_ONLY;
+	bool may = good || !require_good(gone->kind) || !strcmp(c->k->conf->policy_remove_last_strong, "yes");
+	return may ? REMOVAL_MAY : REMOVAL_GOOD;
+}
+
+/* The confirmed authenticator that field id names, of this person; others' do not exist here. */
+static enum err chosen(struct call *c, const struct person *p, struct authenticator *ret, enum removal *ret_removal)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	struct id id;
@@ -408,7 +432,7 @@ static enum err chosen(struct call *c, const struct person *p, struct authentica
 	if (i < n) {
 		*ret = au[i];
 		au[i] = au[n - 1];
-		*ret_left = require_ways(p, au, n - 1, mailcode_policy_of(c->k->conf->mailcode_web));
+		*ret_removal = removal_of(c, p, ret, au, n - 1);
 	}
 	authenticator_wipe(au, n);
 	return i < n ? ERR_NONE : ERR_NOTFOUND;
@@ -436,8 +460,8 @@ static enum err audit_kind(struct call *c, const struct authenticator *a, const 
 static enum err app_rename(struct call *c, struct person *p, void *arg)
 {
 	struct authenticator a;
-	size_t left = 0;
-	enum err e = chosen(c, p, &a, &left);
+	enum removal may = REMOVAL_MAY;
+	enum err e = chosen(c, p, &a, &may);
 	if (!e)
 		e = store_authenticator_rename(c->st, &p->id, &a.id, arg);
 	if (!e)
@@ -449,9 +473,9 @@ static enum err app_rename(struct call *c, struct person *p, void *arg)
 void flow_rename(struct call *c)
 {
 	struct authenticator a;
-	size_t left = 0;
+	enum removal may = REMOVAL_MAY;
 	AUTO_BUF name = BUF_INIT;
-	enum err e = chosen(c, &c->person, &a, &left);
+	enum err e = chosen(c, &c->person, &a, &may);
 	if (e == ERR_NOTFOUND) {
 		view_redirect(c, "/account");
 	} else if (e) {
@@ -475,13 +499,13 @@ void flow_rename(struct call *c)
 static enum err app_remove(struct call *c, struct person *p, void *arg)
 {
 	struct authenticator a;
-	size_t left = 0;
-	bool *last = arg;
-	enum err e = chosen(c, p, &a, &left);
+	enum removal may = REMOVAL_MAY;
+	enum removal *refused = arg;
+	enum err e = chosen(c, p, &a, &may);
 	if (e == ERR_NOTFOUND)
 		return ERR_NONE;
-	if (!e && !left) {
-		*last = true;
+	if (!e && may != REMOVAL_MAY) {
+		*refused = may;
 	} else if (!e) {
 		e = store_authenticator_remove(c->st, &p->id, &a.id);
 		if (!e)
@@ -496,20 +520,25 @@ static enum err app_remove(struct call *c, struct person *p, void *arg)
 void flow_remove(struct call *c)
 {
 	struct authenticator a;
-	size_t left = 0;
-	bool last = false;
-	enum err e = chosen(c, &c->person, &a, &left);
+	enum removal may = REMOVAL_MAY;
+	enum err e = chosen(c, &c->person, &a, &may);
 	if (!e && c->post)
-		e = call_transact(c, app_remove, &last);
+		e = call_transact(c, app_remove, &may);
 	if (e == ERR_NOTFOUND)
 		view_redirect(c, "/account");
 	else if (e)
 		view_failure(c, e, "the way to log in");
-	else if (last || !left)
+	else if (may == REMOVAL_ONLY)
 		view_trouble(c, 409, T(c, N_("This is your only way to log in")),
 			     T(c, N_("Without it you could not log in any more. Please add another one first, then "
 				     "remove this one.")),
 			     T(c, N_("Back")), "/account");
+	else if (may == REMOVAL_GOOD)
+		view_trouble(
+		    c, 409, T(c, N_("This is your only safe way to log in")),
+		    T(c, N_("What you would have left is easier for others to misuse, so it cannot be removed. "
+			    "For a new phone, please add the new app first, then remove this one.")),
+		    T(c, N_("Back")), "/account");
 	else if (c->post)
 		view_redirect(c, "/account?n=removed");
 	else

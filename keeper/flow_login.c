@@ -161,17 +161,26 @@ static const struct words {
 	"If you have none, please ask whoever sent you your letter."),
      N_("Mailed codes are switched off, because too many wrong ones were typed. Please use one of your recovery codes. "
 	"If you have none, please ask: {contact}")},
+    {FACTOR_RECOVERY, N_("Please type the next code of your sheet."),
+     N_("That code is not right or was used before. Please type the first code of your sheet that is not crossed out."),
+     N_("Too many wrong codes one after another. Please try again in {wait}."), NULL, NULL},
 };
 
-static const struct words *words_for(enum factor_kind asked)
+/* Who logs in with the codes of a sheet and with nothing else. */
+static bool sheet_only(const struct call *c)
 {
-	return &words[asked == FACTOR_MAILCODE];
+	return c->facts.sheet && !c->facts.app && !c->facts.mail;
+}
+
+static const struct words *words_for(const struct call *c, enum factor_kind asked)
+{
+	return asked == FACTOR_MAILCODE ? &words[1] : &words[sheet_only(c) ? 2 : 0];
 }
 
 void factor_off_error(struct call *c, enum factor_kind asked)
 {
 	AUTO_BUF text = BUF_INIT;
-	const struct words *w = words_for(asked);
+	const struct words *w = &words[asked == FACTOR_MAILCODE];
 	const struct fill values[] = {{"contact", c->k->conf->contact}, {NULL, NULL}};
 	fill(&text, T(c, c->k->conf->contact[0] ? w->off_contact : w->off), values);
 	view_error(c, "code", buf_str(&text));
@@ -195,7 +204,7 @@ static void refused_error(struct call *c, const struct attempt *a)
 	     : l->why == LIMITS_CLOSED
 		 ? T(c, N_("Too many wrong codes one after another. Please type one of your recovery codes, or try "
 			   "again in {wait}."))
-		 : T(c, words_for(a->asked)->wait),
+		 : T(c, words_for(c, a->asked)->wait),
 	     values);
 	view_error(c, "code", buf_str(&text));
 }
@@ -213,7 +222,7 @@ void code_refused(struct call *c, enum verdict v, const struct attempt *a)
 	else if (a->asked == FACTOR_MAILCODE)
 		mailcode_error(c, a->mailed, a->mailed_wait);
 	else
-		view_error(c, "code", T(c, words_for(a->asked)->wrong));
+		view_error(c, "code", T(c, words_for(c, a->asked)->wrong));
 }
 
 /* The code of the form, checked; true if right. Puts the error otherwise. asked: FACTOR_MAILCODE, or FACTOR_NONE for
@@ -224,7 +233,7 @@ static bool factor_right(struct call *c, enum factor_kind asked, attempt_within 
 	struct attempt a;
 	struct origin origin;
 	if (!code[0]) {
-		view_error(c, "code", T(c, words_for(asked)->none));
+		view_error(c, "code", T(c, words_for(c, asked)->none));
 		return false;
 	}
 	enum err e = call_origin(c, &origin);
@@ -248,17 +257,12 @@ static bool factor_right(struct call *c, enum factor_kind asked, attempt_within 
 	return v == VERDICT_ALLOW;
 }
 
-/* Who logs in with the codes of a sheet and with nothing else. */
-static bool sheet_only(const struct call *c)
-{
-	return c->facts.sheet && !c->facts.app && !c->facts.mail;
-}
-
 /* Before anything was typed, too: the code that is asked for would not be taken. */
 static void code_look(struct call *c)
 {
 	bool disabled = false;
-	enum err e = c->post ? ERR_NONE : limits_disabled(c->st, &c->person.id, FACTOR_TOTP, &disabled);
+	enum err e =
+	    c->post || !c->facts.app ? ERR_NONE : limits_disabled(c->st, &c->person.id, FACTOR_TOTP, &disabled);
 	if (e)
 		view_failure(c, e, "the code's page");
 	else if (disabled)
@@ -356,6 +360,7 @@ void flow_confirm(struct call *c)
 	code_look(c);
 	view_put(c, "next", confirm_next(c));
 	view_put(c, "self", "/account/confirm");
+	view_put(c, "sheet", sheet_only(c) ? "1" : "");
 	view_put(c, "another", c->facts.mail ? "/account/confirm/another" : "");
 	view_page(c, "confirm");
 }

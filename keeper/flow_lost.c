@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool strong(const struct authenticator *a)
-{
-	return a->kind == FACTOR_TOTP || a->kind == FACTOR_PASSKEY;
-}
-
 enum scratch_kind lost_state(const struct call *c)
 {
 	enum scratch_kind kind = scratch_kind(&c->session);
@@ -161,8 +156,8 @@ static enum err lost_named(struct call *c, struct person *p, void *arg)
 		return e;
 	for (size_t i = 0; i < n; i++) {
 		bool same = !memcmp(&au[i].id, &l->id, sizeof l->id);
-		found = found || (same && strong(&au[i]));
-		others += !same && strong(&au[i]);
+		found = found || (same && require_good(au[i].kind));
+		others += !same && require_good(au[i].kind);
 	}
 	authenticator_wipe(au, n);
 	if (!found)
@@ -198,7 +193,7 @@ static enum err devices(struct call *c, struct authenticator *ret, size_t *ret_n
 	size_t n = 0, kept = 0;
 	enum err e = factor_confirmed(c->st, &c->person.id, ret, &n);
 	for (size_t i = 0; !e && i < n; i++)
-		if (strong(&ret[i]))
+		if (require_good(ret[i].kind))
 			ret[kept++] = ret[i];
 	if (!e)
 		*ret_n = kept;
@@ -287,8 +282,7 @@ static enum err begin_new(struct call *c, struct person *p, void *arg)
 /* In place of a lost device only what is as good, unless the configuration allows less. */
 static bool offered(const struct call *c, const struct method *m)
 {
-	bool good = m->kind == FACTOR_TOTP || m->kind == FACTOR_PASSKEY;
-	return (c->anew || good || !strcmp(c->k->conf->policy_remove_last_strong, "yes")) &&
+	return (c->anew || require_good(m->kind) || !strcmp(c->k->conf->policy_remove_last_strong, "yes")) &&
 	       require_offers(&c->facts, m->kind);
 }
 

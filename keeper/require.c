@@ -116,6 +116,11 @@ void require_place(const struct facts *f, enum requirement_id id, int *ret_step,
 	*ret_steps = steps;
 }
 
+bool require_good(enum factor_kind kind)
+{
+	return kind == FACTOR_TOTP || kind == FACTOR_PASSKEY;
+}
+
 size_t require_ways(const struct person *p, const struct authenticator *au, size_t n, enum mailcode_policy policy)
 {
 	bool mail = mailcode_usable(p, au, n, policy);

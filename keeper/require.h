@@ -48,6 +48,8 @@ bool require_binds(const struct requirement *r, const struct person *p, enum doo
 /* How many of these authenticators, a person's confirmed ones, can be used, with this policy of
  * mailed codes. */
 size_t require_ways(const struct person *p, const struct authenticator *au, size_t n, enum mailcode_policy policy);
+/* Is it one that nobody can read, copy or be talked out of beforehand: an app, a passkey? */
+bool require_good(enum factor_kind kind);
 /* May this person choose and register this way in the browser? */
 bool require_offers(const struct facts *f, enum factor_kind kind);
 /* "Step 3 of 6": the place of a requirement among those that bind a person in the browser. */

@@ -3,6 +3,7 @@
 usage: /usr/bin/python3 tests/web/screenshots.py [FOLDER]"""
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -91,6 +92,7 @@ def walk(site, person, shot):
     b.fill(code=app_code(secret))
     b.at("/recovery")
     shot("recovery")
+    person.codes = [e.text for e in b.all(".codes code")]
     b.press()
     b.at("/account")
     shot("account")
@@ -204,14 +206,90 @@ def walk_mail(site, person, shot):
     shot("another")
 
 
+def without_phone(site, person, shot):
+    """After walk(): somebody whose phone is lost; the recovery codes are the person's."""
+    b = shot.b
+    b.get(site.url + "/login")
+    b.fill(login=person.login, password=NEW_PASSWORD)
+    b.at("/login/code").find("a[href='/login/lost']").click()
+    b.at("/login/lost")
+    shot("lost-help")
+    b.fill(code=person.codes[0])
+    b.at("/lost")
+    shot("lost")
+    b.press("button[value=yes]")
+    b.at("/lost/new")
+    shot("lost-new")
+    b.press()
+    b.at("/app")
+    b.fill(code=app_code(secret_of(qr(b, site))))
+    codes = [e.text for e in b.at("/recovery").all(".codes code")]
+    b.press()
+    b.at("/account").press("form[action='/app'] button")  # a second one
+    b.at("/app")
+    b.fill(code=app_code(secret_of(qr(b, site))), name="tablet")
+    b.at("/account")
+    b.get(site.url + "/logout")
+    b.press()
+    b.at("/login").fill(login=person.login, password=NEW_PASSWORD)
+    b.at("/login/code").fill(code=codes[0])
+    b.at("/lost").press("button[value=yes]")
+    b.at("/lost/which")
+    shot("lost-which")
+    made = subprocess.run([BUILD / "ctl/kosmoctl", "-c", site.conf, "user", "recover", person.login], check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+    b.get(site.url + "/logout")
+    b.press()
+    b.at("/login").fill(login=person.login, password=NEW_PASSWORD)
+    b.at("/login/code").fill(code=made)
+    b.at("/lost/new")
+    shot("recover-new")
+    b.get(site.url + "/logout")
+    b.press()
+
+
+def without_mail(site, person, shot):
+    b = shot.b
+    b.get(site.url + "/login")
+    b.fill(login=person.login, password=site.initial(person.login))
+    b.at("/first/birth-date").fill(birth_date=BIRTH)
+    b.at("/first/terms").press()
+    b.at("/first/email").find("details summary").click()
+    shot("email-none")
+    b.press("form[action='/first/email/none'] button")
+    b.at("/first/method")
+    shot("method-sheet")
+    b.find("label[for=m-sheet]").click()
+    b.press()
+    b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done")
+    shot("done-sheet")
+    b.press("button[value=sheet]")
+    codes = [e.text for e in b.at("/sheet").all(".codes code")]
+    shot("sheet")
+    b.fill(code=codes[0])
+    b.at("/account")
+    shot("account-sheet")
+    for code in codes[1:8]:
+        b.get(site.url + "/logout")
+        b.press()
+        b.at("/login").fill(login=person.login, password=NEW_PASSWORD)
+        b.at("/login/code")
+        if code == codes[1]:
+            shot("code-sheet")
+        b.fill(code=code)
+    b.at("/sheet")
+    shot("sheet-start")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else BUILD / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     base = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(8)]
+    people = [Member(f"h{i:05d}") for i in range(12)]
     forgetful = [(Enrolled(f"f{i:05d}"), Enrolled(f"m{i:05d}", seed=False)) for i in range(4)]
     site = Site(base, [*people, *(p for pair in forgetful for p in pair)], "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
-                "mail.from = no-reply@example.jp\n")
+                "mail.from = no-reply@example.jp\nemail = optional\n")
     free, forgot = iter(people), iter(forgetful)
     put_mailcode(site, *(f"={p.login}" for p, _ in forgetful), *(p.login for _, p in forgetful))
     site.start()
@@ -224,7 +302,11 @@ def main():
                 b.d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height,
                                                                            "deviceScaleFactor": 1, "mobile": width < 600})
                 try:
-                    walk(site, next(free), shot)
+                    person = next(free)
+                    walk(site, person, shot)
+                    log_out(b, site)
+                    without_phone(site, person, shot)
+                    without_mail(site, next(free), shot)
                     log_out(b, site)
                     walk_mail(site, next(free), shot)
                     walk_forgot(site, *next(forgot), shot)

@@ -239,6 +239,93 @@ def test_nobody_gets_there_without_the_code(door):
     assert v.get("lost.help")["redirect"] == "/account"
 
 
+def test_there_is_always_room_for_another(door):
+    v = enrolled(door)
+    for i in range(14):
+        v.add_app(f"app {i}")
+    view = v.post("app", start="1")
+    assert view["page"] == "error" and view["status"] == "409"
+    w = begun(v, recover(door, v.person))
+    w.post("lost.new", method="app")
+    w.type_code()
+    w.page()
+    w.saved()
+    assert w.names() == ["new phone"]
+
+
+# ---- removing the last good way ----
+
+def add_mail(v):
+    v.get("mailcode")
+    assert v.post("mailcode.again")["redirect"].startswith("/mailcode")
+    while True:
+        code, _ = v.door.mail(v.person.login)
+        if code:
+            break
+    assert v.post("mailcode", code=code)["redirect"].startswith("/account")
+
+
+def ids(v):
+    view, found = v.get("account"), {}
+    while f"v.authenticators.{len(found)}.name" in view:
+        found[view[f"v.authenticators.{len(found)}.name"]] = view[f"v.authenticators.{len(found)}.id"]
+    return found
+
+
+def removed(v, name):
+    return v.post("remove", id=ids(v)[name], confirm="1")
+
+
+def test_the_last_good_way_stays_while_only_lesser_ones_are_left(door):
+    v = enrolled(door)
+    add_mail(v)
+    view = v.get("remove", id=ids(v)["phone"])
+    assert view["page"] == "error" and "only safe way" in view["v.title"]
+    assert removed(v, "phone")["status"] == "409"
+    v.add_app("tablet")
+    assert removed(v, "phone")["redirect"] == "/account?n=removed"
+    assert removed(v, "tablet")["status"] == "409"
+    assert removed(v, "Codes by e-mail")["redirect"] == "/account?n=removed"
+    view = removed(v, "tablet")
+    assert view["status"] == "409" and "only way" in view["v.title"]
+    assert v.names() == ["tablet"]
+
+
+def test_a_lost_app_is_not_replaced_by_less(door):
+    v = enrolled(door)
+    w = v.again()
+    w.post("code", code=v.codes[0])
+    w.post("lost", answer="yes")
+    assert [x for k, x in w.get("lost.new").items() if k.startswith("v.methods.") and k.endswith(".id")] == ["app"]
+    assert "e.method" in w.post("lost.new", method="mail")
+
+
+def test_the_configuration_may_allow_less(tmp_path):
+    d = Door(tmp_path, [Member("a"), Member("b")])
+    drop = d.dir / "kosmo.conf.d"
+    drop.mkdir(exist_ok=True)
+    (drop / "50-test.conf").write_text("policy.remove_last_strong = yes\n")
+    d.start()
+    try:
+        v = Loser(d, d.people["a"]).enrol()
+        add_mail(v)
+        assert removed(v, "phone")["redirect"] == "/account?n=removed"
+        assert removed(v, "Codes by e-mail")["status"] == "409"
+        # and mailed codes may take the place of a lost app
+        v = Loser(d, d.people["b"]).enrol()
+        w = v.again()
+        w.post("code", code=v.codes[0])
+        w.post("lost", answer="yes")
+        assert w.post("lost.new", method="mail")["redirect"] == "/mailcode"
+        codes_ = [c for c in (d.mail("b")[0] for _ in range(3)) if c]
+        assert w.post("mailcode", code=codes_[-1])["redirect"] == "/"
+        assert w.page() == "/recovery"
+        w.saved()
+        assert w.names() == ["Codes by e-mail"] and v.page() == "/login"
+    finally:
+        d.stop()
+
+
 # ---- the administrator's code ----
 
 def begun(v, code):
