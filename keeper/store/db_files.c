@@ -110,10 +110,15 @@ enum err db_files_joinable(const char *path, struct errmsg *m)
 bool db_files_may_tidy(const struct db_files *f)
 {
 	struct stat sb;
+	bool may;
 
 	if (f->path[0] == '\0')
 		return true;
+	(void)pthread_mutex_lock(&lock); /* others' db_files_joinable writes the size */
 	if (look(f->path, 0, &sb) == 0 && ours(f, 0, &sb) && sb.st_size < f->size)
-		return false; /* what is left of it is for whoever repairs it, with the log as it is */
-	return look(f->path, 1, &sb) != 0 || ours(f, 1, &sb);
+		may = false; /* what is left of it is for whoever repairs it, with the log as it is */
+	else
+		may = look(f->path, 1, &sb) != 0 || ours(f, 1, &sb);
+	(void)pthread_mutex_unlock(&lock);
+	return may;
 }

@@ -270,11 +270,16 @@ static enum err sq_begin(struct db *db, enum db_tx kind, int64_t deadline_ms)
 
 static enum err sq_commit(struct db *db)
 {
+	struct errmsg m;
 	int rc;
 
+	/* an error that was noted may have undone it all; COMMIT would complain in the words of a damaged file */
+	if (sqlite3_get_autocommit(db->sq))
+		return ERR_IO;
 	/* What would go into a file that nobody finds again must not be acknowledged. */
-	db->failed = db_files_same(&db->files, &db->why);
-	if (db->failed != ERR_NONE) {
+	if (db_files_same(&db->files, &m) != ERR_NONE) {
+		db->failed = ERR_IO;
+		db->why = m;
 		sq_rollback(db);
 		return ERR_IO;
 	}
