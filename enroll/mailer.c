@@ -16,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define FRAME_MS   10000 /* for a frame that has begun */
+#define NICE	   5
 #define IDLE_MS	   60000 /* then a socket-activated mailer leaves */
 #define GIVE_UP_MS 5000	 /* what a delivery under way gets at a stop signal */
 
@@ -322,6 +324,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	daemon_harden();
+	(void)setpriority(PRIO_PROCESS, 0, NICE); /* a long queue shall not slow those who log in on this machine */
 	daemon_log_open("kosmo-mailer", LOG_MAIL, false);
 	enum err r = conf_load(file, &conf, &m);
 	/* Under a service manager it has a user of its own, who is not the keeper's. */
