@@ -1,6 +1,7 @@
 /* Rows for the tests of kosmoctl, that else need a crowd and a bad relay:
  *   put_rows CONF visitors ADDRESS N | mail REASON    for doctor
  *   put_rows CONF row sent|waiting ADDRESS            a mail; its id is printed
+ *   put_rows CONF queue N urgent|bulk SECONDS         mails to KIND-0@example.jp and so on, due in so many seconds
  *   put_rows CONF messages FOLDER ADDRESS             every text in every language as FOLDER/NAME.LANG.eml; no row
  *   put_rows CONF confirmed LOGIN | frozen LOGIN FORMER   a wizard's and a mailed link's outcome */
 #include "config.h"
@@ -70,6 +71,30 @@ static void row(struct store *st, const char *state, const char *address)
 		printf("%02x", m.id.b[i]);
 	putchar('\n');
 	mail_clear(&m);
+}
+
+/* In transactions of their own. */
+static void queue(struct store *st, long n, const char *kind, long seconds)
+{
+	for (long i = 0; i < n; i++) {
+		struct mail m = {.state = MAIL_WAITING,
+				 .urgent = strcmp(kind, "urgent") == 0,
+				 .created = clock_now(),
+				 .next_try = clock_now() + seconds,
+				 .expires = clock_now() + 86400};
+		must(id_new(&m.id), "id");
+		snprintf(m.recipient, sizeof m.recipient, "%s-%ld@example.jp", kind, i);
+		buf_addf(&m.message, "Message-ID: <%s-%ld@example.jp>\r\nSubject: x\r\n\r\n", kind, i);
+		for (int line = 0; line < 20; line++)
+			buf_adds(&m.message,
+				 "as long as a mail of ours is, more or less: 1500 bytes with its head\r\n");
+		must(store_mail_put(st, &m), "put");
+		mail_clear(&m);
+		if (i % 500 == 499) {
+			must(store_commit(st), "commit");
+			must(store_begin(st), "begin");
+		}
+	}
 }
 
 static size_t values_of(const char *list, struct fill *values, size_t n)
@@ -151,8 +176,8 @@ int main(int argc, char **argv)
 	struct store *store = NULL;
 	char path[PATH_MAX];
 	if (argc < 4) {
-		fputs("usage: put_rows CONF visitors ADDRESS N | mail REASON | row STATE ADDRESS | messages FOLDER "
-		      "ADDRESS | confirmed LOGIN | frozen LOGIN FORMER\n",
+		fputs("usage: put_rows CONF visitors ADDRESS N | mail REASON | row STATE ADDRESS | queue N KIND "
+		      "SECONDS | messages FOLDER ADDRESS | confirmed LOGIN | frozen LOGIN FORMER\n",
 		      stderr);
 		return 2;
 	}
@@ -169,6 +194,8 @@ int main(int argc, char **argv)
 		mail(store, argv[3]);
 	else if (strcmp(argv[2], "row") == 0 && argc == 5)
 		row(store, argv[3], argv[4]);
+	else if (strcmp(argv[2], "queue") == 0 && argc == 6)
+		queue(store, strtol(argv[3], NULL, 10), argv[4], strtol(argv[5], NULL, 10));
 	else if (strcmp(argv[2], "messages") == 0 && argc == 5)
 		messages(conf, argv[3], argv[4]);
 	else if (strcmp(argv[2], "confirmed") == 0 || (strcmp(argv[2], "frozen") == 0 && argc == 5))
