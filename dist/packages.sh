@@ -20,6 +20,13 @@ packages_missing() {
 	done
 }
 
+# packages_unpack FOLDER PACKAGE: a package's files, not installed, because a mail server takes the place of another one.
+packages_unpack() {
+	[ ! -e "$1/unpacked" ] || return 0
+	mkdir -p "$1" && rm -rf "${1:?}"/* &&
+		(cd "$1" && apt-get -q download "$2" && dpkg-deb -x "$2"_*.deb . && rm -f "$2"_*.deb && touch unpacked) >/dev/null 2>&1 </dev/null
+}
+
 # packages_ensure "what for" PACKAGE...: installs what is missing, and asks apt only then.
 packages_ensure() {
 	what=$1

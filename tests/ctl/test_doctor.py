@@ -204,6 +204,32 @@ def test_mail(k):
     assert time.monotonic() - started < 8
 
 
+def test_each_relay_is_looked_at(k):
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
+        relays = [f"127.0.0.1:{s.getsockname()[1]}" for s in (listener, other)]
+        drop_in(k, f"[mail]\ntransport = smtp\nsmtp = {' '.join(relays)}\nsmtp_tls = none\nfrom = kosmo@example.jp\n")
+        assert relays[0] + " " + relays[1] in of(k, "mail")[0]["text"] and of(k, "mail")[0]["state"] == "ok"
+        other.close()
+        assert bad(k, "mail", f"mail.smtp = {relays[1]}: nobody accepts")["state"] == "fail" and len(of(k, "mail")) == 1
+
+
+def test_sendmail(k):
+    program = k.dir / "sendmail"
+    text = f"[mail]\ntransport = sendmail\nsendmail = {program}\n"
+    drop_in(k, text + "from =\n")
+    bad(k, "mail", "mail.from is empty")
+    drop_in(k, text + "from = kosmo@example.jp\n")
+    bad(k, "mail", "sendmail: No such file")
+    program.mkdir()
+    bad(k, "mail", "cannot be run")
+    program.rmdir()
+    program.write_text("#!/bin/sh\n")
+    bad(k, "mail", "cannot be run")
+    program.chmod(0o775)
+    subprocess.run(["sh", "-ec", bad(k, "mail", "others may change it")["remedy"]], check=True)
+    assert of(k, "mail") == [{"check": "mail", "state": "ok", "remedy": None, "text": f"from kosmo@example.jp by {program}"}]
+
+
 def test_outbox_and_addresses(k, tool):
     assert "too few visitors" in of(k, "addresses")[0]["text"]
     subprocess.run([tool, k.conf, "visitors", "127.0.0.1", "8"], check=True)
@@ -287,6 +313,21 @@ def test_installation(folder):
     assert said["units", "fail"]["text"] == "kosmo-mailer.socket: it will not start at boot"
     assert said["units", "fail"]["remedy"] == "systemctl enable --now kosmo-mailer.socket"
     assert "journalctl -u kosmo-mailer.service" in look("exit 0")["units", "fail"]["remedy"]
+    # What the mailer's unit keeps from sendmail: Postfix' postdrop takes a group, Exim is root.
+    sendmail, postdrop = folder / "sendmail", folder / "postdrop"
+    for f in sendmail, postdrop:
+        f.write_text("#!/bin/sh\n")
+        f.chmod(0o755)
+    drop_in(k, f"[mail]\ntransport = sendmail\nsendmail = {sendmail}\nfrom = kosmo@example.jp\n")
+    assert ("mail", "ok") in look(well)
+    os.chown(postdrop, 0, 8)
+    postdrop.chmod(0o2755)
+    found = look(well)["mail", "fail"]
+    assert "postdrop needs the group mail" in found["text"] and found["remedy"].startswith("usermod -aG mail kosmo-mail;")
+    users[2] = users[2].replace(":7003::", ":8::")
+    assert ("mail", "ok") in look(well)
+    sendmail.chmod(0o4755)
+    assert "localhost:25" in look(well)["mail", "fail"]["remedy"]
     os.chown(d, 0, 0)
     passwd_owner = look(well)
     assert ("users", "left") in passwd_owner, "it is an instance of root's own then"

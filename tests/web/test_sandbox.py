@@ -36,9 +36,10 @@ NEVER = {**dict.fromkeys(("truncate_decoy", "chmod_decoy", "link_key", "make_fol
                           "be_dumpable", "keyring", "ring", "memory_wx", "memory_then_x", "socket_netlink", "socket_packet", "reconnect",
                           "connect_elsewhere", "listen_tcp"), DENIED),
          **dict.fromkeys(("victim_ptrace", "victim_read", "run_program", "mounts", "new_namespace", "bpf", "page_faults"), KILLED)}
-# Who may, of the rest.
-MAY = {"connect_keeper": "keeper enrolld mailer relay", "make_thread": "keeper enrolld mailer relay", "load_library": "keeper enrolld mailer relay",
-       "read_library": "keeper enrolld mailer relay", "read_terms": "keeper enrolld", "deliver": "keeper mailer",
+# Who may, of the rest. relay and sendmail are the mailer, by its transport.
+ALL = "keeper enrolld mailer relay sendmail"
+MAY = {"connect_keeper": ALL, "make_thread": ALL, "load_library": ALL,
+       "read_library": ALL, "read_terms": "keeper enrolld", "deliver": "keeper mailer",
        "read_key": "keeper", "read_store": "keeper", "write_store": "keeper", "list_state": "keeper", "make_state": "keeper",
        "remove_decoy": "keeper", "read_conf": "keeper", "write_terms": "keeper",
        "read_passwd": "keeper relay", "ask_users": "keeper relay", "ask_names": "keeper relay",
@@ -103,17 +104,19 @@ def children(pid):
     return {status(c)["Name"]: int(c) for c in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
-@pytest.mark.parametrize("program", ["enrolld", "keeper", "mailer", "relay"])
+@pytest.mark.parametrize("program", ["enrolld", "keeper", "mailer", "relay", "sendmail"])
 def test_one_user(instance, probe, program):
     """Everything belongs to one user, as kosmoctl init --dir makes it: there the sandbox is the only wall."""
     if program == "relay":
         drop = instance.dir / "kosmo.conf.d/50-relay.conf"
         drop.write_text(f"[mail]\ntransport = smtp\nfrom = kosmo@example.jp\nsmtp = localhost:{free_port()}\nsmtp_tls = none\n")
+    if program == "sendmail":
+        (instance.dir / "kosmo.conf.d/50-sendmail.conf").write_text("mail.transport = sendmail\nmail.sendmail = /bin/true\n")
     instance.start()
     landlock, free = run([probe], instance, "none", instance.process.p.pid)
     wall = [name for name in expected("enrolld", landlock) if name in OTHERS and name != "become_root"]
     assert not differs(free, dict.fromkeys(wall, OK)), "without the sandbox all of it works"
-    landlock, results = run([probe], instance, program.replace("relay", "mailer"), instance.process.p.pid)
+    landlock, results = run([probe], instance, "mailer" if program in ("relay", "sendmail") else program, instance.process.p.pid)
     assert not differs(results, expected(program, landlock))
     assert instance.process.alive()
     if landlock < 2:
