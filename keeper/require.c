@@ -79,14 +79,14 @@ static bool sheet_met(const struct facts *f)
 }
 
 const struct requirement requirements[] = {
-    {REQ_BIRTH, BOTH_ROLES, DOOR_WEB, birth_met, "/first/birth-date", false},
-    {REQ_TERMS, BOTH_ROLES, DOOR_WEB, terms_met, "/first/terms", false},
-    {REQ_EMAIL, BOTH_ROLES, DOOR_WEB, email_met, "/first/email", false},
-    {REQ_METHOD, BOTH_ROLES, DOOR_WEB, method_met, "/first/method", false},
-    {REQ_PASSWORD, BOTH_ROLES, DOOR_WEB, password_met, "/first/password", false},
-    {REQ_AUTHENTICATOR, BOTH_ROLES, DOOR_WEB | DOOR_PAM, authenticator_met, "/app", false},
-    {REQ_SHEET, BOTH_ROLES, DOOR_WEB, sheet_met, "/sheet", true},
-    {REQ_NONE, 0, 0, NULL, NULL, false},
+    {REQ_BIRTH, BOTH_ROLES, DOOR_WEB, false, birth_met, "/first/birth-date"},
+    {REQ_TERMS, BOTH_ROLES, DOOR_WEB, false, terms_met, "/first/terms"},
+    {REQ_EMAIL, BOTH_ROLES, DOOR_WEB, false, email_met, "/first/email"},
+    {REQ_METHOD, BOTH_ROLES, DOOR_WEB, false, method_met, "/first/method"},
+    {REQ_PASSWORD, BOTH_ROLES, DOOR_WEB, false, password_met, "/first/password"},
+    {REQ_AUTHENTICATOR, BOTH_ROLES, DOOR_WEB | DOOR_PAM, false, authenticator_met, "/app"},
+    {REQ_SHEET, BOTH_ROLES, DOOR_WEB, true, sheet_met, "/sheet"},
+    {REQ_NONE, 0, 0, false, NULL, NULL},
 };
 
 bool require_binds(const struct requirement *r, const struct person *p, enum door door)

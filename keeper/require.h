@@ -35,9 +35,9 @@ struct requirement {
 	enum requirement_id id; /* REQ_NONE ends the table */
 	unsigned roles;		/* 1 << ROLE_* */
 	unsigned doors;		/* DOOR_* */
+	bool upkeep;		/* no step of the enrolment: it comes later, if ever */
 	bool (*met)(const struct facts *f);
 	const char *path; /* the page where it is met */
-	bool upkeep;	  /* no step of the enrolment: it comes later, if ever */
 };
 
 extern const struct requirement requirements[];
