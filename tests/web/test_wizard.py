@@ -127,6 +127,12 @@ def enrol(b, site, p):
     return register(b, site)
 
 
+def not_lost(b):
+    """The question after a recovery code."""
+    b.at("/lost").press()
+    return b
+
+
 def log_out(b, site):
     b.get(site.url + "/logout")
     b.press()
@@ -225,7 +231,7 @@ def test_wrong_and_replayed_codes_and_recovery(site, member, browser):
     assert b.error("code")
     time.sleep(1.1)
     b.fill(code=codes[0].upper().replace("-", " "))
-    b.at("/account")
+    not_lost(b).at("/account")
     assert "9" in b.text
     assert "recovery code was used" in site.mail(member.login).get_content()
     log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
@@ -450,7 +456,7 @@ def test_account_changes(site, member, browser):
     assert b.error("code")
     time.sleep(1.1)
     b.fill(code=new_codes[0])
-    b.at("/account")
+    not_lost(b).at("/account")
 
 
 def test_an_expired_password(site, browser):
@@ -479,7 +485,7 @@ def test_an_expired_password(site, browser):
     log_out(b, site).fill(login="jiro", password="kumo no ue 4 aoi")
     b.get(site.url + "/first/password")
     b.at("/login/code").fill(code=codes[0])
-    b.at("/first/password")
+    not_lost(b).at("/first/password")
     site.mail("jiro")  # of the recovery code
     with Client(site.socket) as c:
         texts = [c.ask("begin", {"phase": "password", "service": "passwd", "user": "jiro", "expired": "1"})]
@@ -493,7 +499,7 @@ def test_an_expired_password(site, browser):
     log_in = open_login(b, site)
     log_in.fill(login="jiro", password="ame ga furu 12 hi")
     b.at("/login/code").fill(code=codes[2])
-    b.at("/account")
+    not_lost(b).at("/account")
 
 
 def test_new_passwords_are_judged(site, member, browser):
