@@ -185,6 +185,9 @@ enum err why_person(struct ctl *c, const struct person *p, int64_t now, struct w
 		e = require_facts(c->st, c->conf, p, now, &f);
 	if (!e && !found && !f.password_due)
 		found = why_unfinished(p, &f, &w);
+	if (!e && !found && f.sheet && !f.sheet_left && f.confirmed == 1)
+		found = why_say(&w, "sheet_used_up",
+				"no code of their sheet is left, and there is no other way: kosmoctl user recover");
 	if (!e && !found && f.password_due)
 		found = why_say(&w, "password_expired",
 				"can log in, and must then choose a new password: this one has expired");

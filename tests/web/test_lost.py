@@ -8,7 +8,7 @@ import tempfile
 import threading
 
 import pytest
-from test_web_door import BUILD, Client, Door, Member, Person, Visitor
+from test_web_door import BUILD, SANITIZED, Client, Door, Member, Person, Visitor
 
 KOSMOCTL = BUILD / "ctl/kosmoctl"
 
@@ -82,7 +82,8 @@ class Loser(Visitor):
 def ctl(door, *args, check=True):
     """At the keeper's time."""
     return subprocess.run([KOSMOCTL, "-c", door.conf, *args], check=check, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={**os.environ, "LD_PRELOAD": str(door.shim), "CLOCK_FILE": str(door.clock)})
+                          env={**os.environ, "LD_PRELOAD": str(door.shim), "CLOCK_FILE": str(door.clock),
+                               **({"ASAN_OPTIONS": "verify_asan_link_order=0"} if SANITIZED else {})})
 
 
 def recover(door, person):

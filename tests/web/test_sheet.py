@@ -1,4 +1,5 @@
 """People without e-mail, and the sheet of codes on paper as their way to log in."""
+import json
 import pathlib
 import shutil
 import tempfile
@@ -208,6 +209,19 @@ def test_after_the_admins_code_an_app_takes_the_sheets_place(door):
     x = Paper(door, v.person).log_in()
     assert x.get("code")["page"] == "code"
     assert x.factor().page() == "/account"
+
+
+def test_a_sheet_that_is_used_up_is_told_to_the_admin(door):
+    v = person(door).enrol()
+    while v.codes:
+        w = Paper(door, v.person).log_in()
+        assert w.post("code", code=v.next_code())["redirect"] == "/"  # and never makes a new one
+    assert w.page() == "/sheet"
+    shown = json.loads(ctl(door, "user", "show", "--json", v.person.login).stdout)
+    assert shown["blocked_by"] == "sheet_used_up" and "user recover" in shown["access"]
+    w = Paper(door, v.person).log_in()
+    assert w.post("code", code=recover(door, v.person))["redirect"] == "/"
+    assert w.page() == "/lost/new"
 
 
 def test_nobody_is_asked_whether_the_sheet_was_lost(door):
