@@ -90,6 +90,7 @@ static void send_ready(struct outbox *o)
 			struct mail m = b->ready[n];
 			b->n_ready--;
 			memmove(&b->ready[n], &b->ready[n + 1], (b->n_ready - n) * sizeof b->ready[0]);
+			memset(&b->ready[b->n_ready], 0, sizeof b->ready[0]);
 			if (clock_now() >= m.expires) {
 				snprintf(s.reason, sizeof s.reason, N_("it could not be delivered in time"));
 				done(o, &m, &s);

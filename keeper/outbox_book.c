@@ -71,13 +71,20 @@ static enum err write_done(const struct outbox_book *b, struct store *st)
 	return e;
 }
 
+static bool is_short(const struct mail *m, int64_t now)
+{
+	return m->next_try - now <= OUTBOX_LEASE / 2 || m->next_try - now > OUTBOX_LEASE;
+}
+
 static enum err extend(struct store *st, struct mail *m, int64_t now)
 {
 	int64_t was = m->next_try;
-	if (was - now > OUTBOX_LEASE / 2 && was - now <= OUTBOX_LEASE)
+	if (!is_short(m, now))
 		return ERR_NONE;
 	m->next_try = now + OUTBOX_LEASE;
-	return store_mail_claim(st, m, m->tries, was);
+	enum err e = store_mail_claim(st, m, m->tries, was);
+	m->next_try = was; /* until it is committed */
+	return e;
 }
 
 static enum err write_leases(struct outbox_book *b, struct store *st, int64_t now)
@@ -100,6 +107,16 @@ static enum err write_leases(struct outbox_book *b, struct store *st, int64_t no
 		i--;
 	}
 	return e;
+}
+
+static void leases_written(struct outbox_book *b, int64_t now)
+{
+	for (size_t i = 0; i < b->n_lanes; i++)
+		if (b->lanes[i].busy && is_short(&b->lanes[i].mail, now))
+			b->lanes[i].mail.next_try = now + OUTBOX_LEASE;
+	for (size_t i = 0; i < b->n_ready; i++)
+		if (is_short(&b->ready[i], now))
+			b->ready[i].next_try = now + OUTBOX_LEASE;
 }
 
 /* NULL: it is not. */
@@ -197,6 +214,7 @@ enum err book_write(struct outbox_book *b, struct store *st, bool claim)
 			mail_clear(&b->ready[--b->n_ready]);
 		return e;
 	}
+	leases_written(b, now);
 	while (b->n_done)
 		mail_clear(&b->done[--b->n_done]);
 	return ERR_NONE;

@@ -104,9 +104,11 @@ static enum err unseal_body(struct store *st, struct mail *m, struct db_value bo
 static enum err load(struct query *q, bool body, struct mail *ret)
 {
 	struct mail m = {.tries = 0};
+	bool named;
 	enum err e;
 
 	query_id(q, OUTBOX_ID, &m.id);
+	named = q->e == ERR_NONE;
 	query_id0(q, OUTBOX_PERSON, &m.person);
 	m.state = (enum mail_state)query_range(q, OUTBOX_STATE, MAIL_WAITING, MAIL_EXPIRED);
 	m.created = query_int(q, OUTBOX_CREATED);
@@ -122,7 +124,7 @@ static enum err load(struct query *q, bool body, struct mail *ret)
 		*ret = m;
 		return e;
 	}
-	if (e == ERR_CORRUPT && q->e == ERR_NONE)
+	if (e == ERR_CORRUPT && named)
 		ret->id = m.id;
 	mail_clear(&m);
 	return e;
