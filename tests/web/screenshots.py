@@ -134,6 +134,38 @@ def begin_reset(b, site, person):
     return mailed(site.mail(person.login))
 
 
+def walk_address(site, person, shot):
+    """person: enrolled, with an app and a confirmed address."""
+    b = shot.b
+    b.d.delete_all_cookies()
+    b.get(site.url + "/login")
+    b.fill(login=person.login, password=person.password)
+    b.at("/login/code").fill(code=person.codes()[1])
+    site.mail(person.email)
+    if b.path.startswith("/first"):
+        b.fill(birth_date="1980-01-01")
+        b.press()
+    b.get(site.url + "/account/email")
+    shot("address")
+    b.fill(email=person.email)
+    shot("address-same")
+    b.fill(email=f"{person.login}.new@example.jp")
+    shot("address-sent")
+    code, _ = mailed(site.mail(f"{person.login}.new@example.jp"))
+    b.fill(code=code)
+    b.at("/account")
+    shot("address-done")
+    link = mailed(site.mail(person.email))[1]
+    b.d.delete_all_cookies()
+    b.get(link)
+    shot("freeze")
+    b.press()
+    shot("freeze-wrong")
+    b.find("label[for=f-sure]").click()
+    b.press()
+    shot("frozen")
+
+
 def walk_forgot(site, with_app, by_mail, shot):
     b = shot.b
     b.d.delete_all_cookies()
@@ -288,10 +320,11 @@ def main():
     base = tempfile.mkdtemp(prefix="kosmo-")
     people = [Member(f"h{i:05d}") for i in range(12)]
     forgetful = [(Enrolled(f"f{i:05d}"), Enrolled(f"m{i:05d}", seed=False)) for i in range(4)]
-    site = Site(base, [*people, *(p for pair in forgetful for p in pair)], "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
+    movers = [Enrolled(f"a{i:05d}") for i in range(4)]
+    site = Site(base, [*people, *movers, *(p for pair in forgetful for p in pair)], "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
                 "mail.from = no-reply@example.jp\nemail = optional\n")
-    free, forgot = iter(people), iter(forgetful)
-    put_mailcode(site, *(f"={p.login}" for p, _ in forgetful), *(p.login for _, p in forgetful))
+    free, forgot, changing = iter(people), iter(forgetful), iter(movers)
+    put_mailcode(site, *(f"={p.login}" for p in movers), *(f"={p.login}" for p, _ in forgetful), *(p.login for _, p in forgetful))
     site.start()
     try:
         for lang in "ja", "en":
@@ -310,6 +343,7 @@ def main():
                     log_out(b, site)
                     walk_mail(site, next(free), shot)
                     walk_forgot(site, *next(forgot), shot)
+                    walk_address(site, next(changing), shot)
                 finally:
                     b.close()
     finally:
