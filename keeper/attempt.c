@@ -138,7 +138,8 @@ static enum err not_in(struct keeper *k, struct store *st, struct attempt *a, in
 	if (!e && l->disabled)
 		e = store_session_end_half(st, &a->person);
 	if (!e && l->disabled)
-		e = notice_factor(k, st, a, MAIL_FACTOR_DISABLED, (enum factor_kind)l->key.kind, now);
+		e = notice_factor(k, st, &a->person, MAIL_FACTOR_DISABLED, (enum factor_kind)l->key.kind, now,
+				  &a->told);
 	return e;
 }
 
@@ -271,7 +272,7 @@ static enum err enable_again(struct keeper *k, struct store *st, struct attempt 
 		if (!e && disabled)
 			e = audit(st, a, true, now, "factor.enabled", factor_name(kinds[i]));
 		if (!e && disabled)
-			e = notice_factor(k, st, a, MAIL_FACTOR_ENABLED, kinds[i], now);
+			e = notice_factor(k, st, &a->person, MAIL_FACTOR_ENABLED, kinds[i], now, &a->told);
 	}
 	return e;
 }

@@ -21,8 +21,8 @@ static const struct rule {
 static const struct quota no_mail = {.name = "notice-none", .most = INT64_MAX, .window = 86400};
 
 /* owner: p's id, or a bucket of unknown names with p NULL. */
-static enum err tell(struct keeper *k, struct store *st, struct attempt *a, const struct id *owner,
-		     const struct person *p, enum mail_text text, const struct fill *values, int64_t now)
+static enum err tell(struct keeper *k, struct store *st, const struct id *owner, const struct person *p,
+		     enum mail_text text, const struct fill *values, int64_t now, bool *ret_told)
 {
 	const struct rule *r = rules;
 	int64_t wait;
@@ -35,7 +35,7 @@ static enum err tell(struct keeper *k, struct store *st, struct attempt *a, cons
 		return limits_take(st, k->seal, &no_mail, owner, now, false, &wait);
 	e = mail_tell(k, st, p, p->email, text, values, now, MAIL_NEWS_LIFE, NULL);
 	if (!e)
-		a->told = true;
+		*ret_told = true;
 	return e;
 }
 
@@ -46,23 +46,23 @@ enum err notice_closed(struct keeper *k, struct store *st, struct attempt *a, in
 	memset(&p, 0, sizeof p);
 	enum err e = l->person ? store_person_by_id(st, &l->key.owner, &p) : store_person_nobody(st);
 	if (!e)
-		e = tell(k, st, a, &l->key.owner, l->person ? &p : NULL, MAIL_LANE_CLOSED, NULL, now);
+		e = tell(k, st, &l->key.owner, l->person ? &p : NULL, MAIL_LANE_CLOSED, NULL, now, &a->told);
 	person_wipe(&p);
 	return e;
 }
 
-enum err notice_factor(struct keeper *k, struct store *st, struct attempt *a, enum mail_text text,
-		       enum factor_kind kind, int64_t now)
+enum err notice_factor(struct keeper *k, struct store *st, const struct id *person, enum mail_text text,
+		       enum factor_kind kind, int64_t now, bool *ret_told)
 {
 	struct person p;
 	memset(&p, 0, sizeof p);
-	enum err e = store_person_by_id(st, &a->person, &p);
+	enum err e = store_person_by_id(st, person, &p);
 	const struct fill values[] = {
 	    {"name", i18n(mail_language(k, &p), kind == FACTOR_MAILCODE ? N_("One-time codes by e-mail")
 									: N_("Codes from your authenticator app"))},
 	    {NULL, NULL}};
 	if (!e)
-		e = tell(k, st, a, &p.id, &p, text, values, now);
+		e = tell(k, st, &p.id, &p, text, values, now, ret_told);
 	person_wipe(&p);
 	return e;
 }
@@ -105,5 +105,5 @@ enum err notice_in(struct keeper *k, struct store *st, struct attempt *a, const 
 				      {NULL, NULL}};
 	if (!buf_str(&agent))
 		return ERR_NOMEM;
-	return tell(k, st, a, &p->id, p, a->door == DOOR_WEB ? MAIL_NEW_BROWSER : MAIL_NEW_PLACE, values, now);
+	return tell(k, st, &p->id, p, a->door == DOOR_WEB ? MAIL_NEW_BROWSER : MAIL_NEW_PLACE, values, now, &a->told);
 }

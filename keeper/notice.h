@@ -9,9 +9,9 @@
 /* All [tx]. */
 /* The attempt's lane was closed by it. A name that nobody has gets the same work, and no mail. */
 enum err notice_closed(struct keeper *k, struct store *st, struct attempt *a, int64_t now);
-/* A factor of a->person is disabled, or works again (MAIL_FACTOR_*). */
-enum err notice_factor(struct keeper *k, struct store *st, struct attempt *a, enum mail_text text,
-		       enum factor_kind kind, int64_t now);
+/* A factor of a person is disabled, or works again (MAIL_FACTOR_*). *ret_told is set if a mail was queued. */
+enum err notice_factor(struct keeper *k, struct store *st, const struct id *person, enum mail_text text,
+		       enum factor_kind kind, int64_t now, bool *ret_told);
 /* p is in by a factor of this kind: a recovery code; a browser, or an address at the terminal, that was not known. */
 enum err notice_in(struct keeper *k, struct store *st, struct attempt *a, const struct person *p, enum factor_kind kind,
 		   const struct learned *l, int64_t now);

@@ -52,6 +52,13 @@ def test_the_former_address_is_put_back(h):
     assert mails(h) == had + 1, "it is told"
 
 
+def test_codes_that_the_admin_switches_on_again(h):
+    put(h, "confirmed", "hanako")
+    with sqlite3.connect(h.db) as db:  # as a hundred wrong ones leave it
+        db.execute("INSERT INTO counter VALUES ((SELECT id FROM person), 1, 8, ?, 100, ?, 0, 0, 0, ?)", (bytes(16), *[(1 << 63) - 1] * 2))
+    assert h("user", "unlock", "hanako").exit == OK and h.events()[0] == "factor.enabled" and mails(h) == 1
+
+
 def test_an_address_that_the_admin_sets(h):
     assert h("user", "set", "--email", "first@example.jp", "hanako").exit == OK and mails(h) == 0, "it was never confirmed"
     put(h, "confirmed", "hanako")

@@ -141,7 +141,6 @@ def walk_address(site, person, shot):
     b.get(site.url + "/login")
     b.fill(login=person.login, password=person.password)
     b.at("/login/code").fill(code=person.codes()[1])
-    site.mail(person.email)
     if b.path.startswith("/first"):
         b.fill(birth_date="1980-01-01")
         b.press()
