@@ -145,7 +145,7 @@ const char *call_next(const struct call *c)
 		return !c->facts.confirmed		? "/login/mail"
 		       : c->facts.mail && !c->facts.app ? "/login/mail-code"
 							: "/login/code";
-	if (scratch_kind(&c->session) == SCRATCH_CODES)
+	if (scratch_kind(&c->session) == SCRATCH_CODES && (!c->unmet || session_proven_lately(c)))
 		return "/recovery";
 	if (lost_state(c) != SCRATCH_NONE)
 		return lost_state(c) == SCRATCH_ASK ? "/lost" : "/lost/new";

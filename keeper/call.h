@@ -232,8 +232,15 @@ enum err lost_anew_lives(struct call *c, bool *ret);
  * that it may have opened. The new recovery codes, but of a sheet's own, are in the session's scratch then. */
 enum err lost_replaced(struct call *c, const struct person *p, const struct authenticator *fresh);
 
+/* In place of a lost device only what is as good, unless the configuration allows less. */
+bool lost_allows(const struct call *c, enum factor_kind kind);
+/* [tx] A key or sheet that waited since before this session proved a factor: somebody else may have seen it. */
+enum err lost_drop_older(struct call *c, const struct person *p);
+
 /* May this person have no address? */
 bool email_may_be_none(const struct call *c);
+/* Their mailed codes go to the address that the admin gave: who has shown nothing but a password confirms that one. */
+bool email_is_given(const struct call *c);
 /* [tx] The sheet that waits for one of its codes is there. */
 enum err sheet_prepare(struct call *c, const struct person *p);
 /* [tx] The TOTP key that waits for its first right code is there. */

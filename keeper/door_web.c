@@ -201,6 +201,13 @@ static bool proven(struct call *c)
 	return false;
 }
 
+/* A step of the wizard; or the next sheet, for which none of the last codes is asked once more. */
+static bool registers(const struct call *c)
+{
+	return c->unmet->id == REQ_AUTHENTICATOR ||
+	       (c->unmet->id == REQ_SHEET && (c->action->get == flow_sheet || session_stepped_up(c)));
+}
+
 bool call_allowed(struct call *c)
 {
 	const struct action *a = c->action;
@@ -233,8 +240,7 @@ bool call_allowed(struct call *c)
 		ok = in;
 		break;
 	case NEED_APP:
-		ok = anew ||
-		     (in && (c->unmet ? c->unmet->id == REQ_AUTHENTICATOR || c->unmet->id == REQ_SHEET : proven(c)));
+		ok = anew || (in && (c->unmet ? registers(c) : proven(c)));
 		break;
 	case NEED_ALL:
 		ok = in && !c->unmet;

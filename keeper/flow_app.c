@@ -238,7 +238,9 @@ static enum err app_start(struct call *c, struct person *p, void *arg)
 	(void)arg;
 	enum err e = factor_confirmed(c->st, &p->id, au, &n);
 	authenticator_wipe(au, n);
-	return e ? e : n >= AUTHENTICATORS_MAX - 1 ? ERR_TOOBIG : app_prepare(c, p);
+	if (!e)
+		e = n >= AUTHENTICATORS_MAX - 1 ? ERR_TOOBIG : lost_drop_older(c, p);
+	return e ? e : app_prepare(c, p);
 }
 
 void flow_app(struct call *c)
@@ -321,8 +323,10 @@ static enum err recovery_saved(struct call *c, struct person *p, void *arg)
 void flow_recovery(struct call *c)
 {
 	char when[MAIL_TIME];
-	if (scratch_kind(&c->session) != SCRATCH_CODES) {
-		view_redirect(c, call_next(c));
+	bool there = scratch_kind(&c->session) == SCRATCH_CODES, proven = session_proven_lately(c);
+	/* they are as good as any factor: later only who proves one sees them, not whoever has the browser */
+	if (!there || (!c->post && !proven)) {
+		view_redirect(c, there && !c->unmet ? "/account/confirm?next=/recovery" : call_next(c));
 		return;
 	}
 	if (c->post) {
@@ -358,7 +362,8 @@ static enum err recovery_again(struct call *c, struct person *p, void *arg)
 static enum err sheet_again(struct call *c, struct person *p, void *arg)
 {
 	(void)arg;
-	return sheet_prepare(c, p);
+	enum err e = lost_drop_older(c, p);
+	return e ? e : sheet_prepare(c, p);
 }
 
 void flow_recovery_new(struct call *c)

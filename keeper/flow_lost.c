@@ -52,11 +52,14 @@ enum err lost_anew_lives(struct call *c, bool *ret)
 static enum err revoke(struct call *c, const struct person *p)
 {
 	static const enum factor_kind kinds[] = {FACTOR_TOTP, FACTOR_MAILCODE};
+	static const enum code_purpose mailed[] = {CODE_LOGIN, CODE_RESET, CODE_NEW_EMAIL};
 	enum err e = store_session_end_all(c->st, &p->id, c->session.digest);
 	if (!e)
 		e = store_known_end_all(c->st, &p->id);
 	for (size_t i = 0; !e && i < sizeof kinds / sizeof *kinds; i++)
 		e = limits_enable(c->st, &p->id, kinds[i]);
+	for (size_t i = 0; !e && i < sizeof mailed / sizeof *mailed; i++)
+		e = store_code_drop(c->st, &p->id, mailed[i]);
 	return e;
 }
 
@@ -253,8 +256,7 @@ void flow_lost_which(struct call *c)
 
 /* ---- another one ---- */
 
-/* [tx] A key that waited since before this began may be known to whoever has the old device. */
-static enum err drop_older(struct call *c, const struct person *p)
+enum err lost_drop_older(struct call *c, const struct person *p)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
 	struct code code;
@@ -275,15 +277,19 @@ static enum err drop_older(struct call *c, const struct person *p)
 static enum err begin_new(struct call *c, struct person *p, void *arg)
 {
 	const struct method *m = arg;
-	enum err e = drop_older(c, p);
+	enum err e = lost_drop_older(c, p);
 	return e ? e : m->begin(c, p);
 }
 
-/* In place of a lost device only what is as good, unless the configuration allows less. */
+bool lost_allows(const struct call *c, enum factor_kind kind)
+{
+	return lost_state(c) != SCRATCH_LOST || require_good(kind) ||
+	       !strcmp(c->k->conf->policy_remove_last_strong, "yes");
+}
+
 static bool offered(const struct call *c, const struct method *m)
 {
-	return (c->anew || require_good(m->kind) || !strcmp(c->k->conf->policy_remove_last_strong, "yes")) &&
-	       require_offers(&c->facts, m->kind);
+	return lost_allows(c, m->kind) && require_offers(&c->facts, m->kind);
 }
 
 static void new_page(struct call *c)

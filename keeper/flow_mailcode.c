@@ -196,7 +196,8 @@ static bool replaces(const struct call *c)
 
 static bool may_register(const struct call *c, const struct authenticator *there)
 {
-	return require_offers(&c->facts, FACTOR_MAILCODE) && (there->kind == FACTOR_NONE || replaces(c));
+	return require_offers(&c->facts, FACTOR_MAILCODE) && lost_allows(c, FACTOR_MAILCODE) &&
+	       (there->kind == FACTOR_NONE || replaces(c));
 }
 
 /* [tx] After a right code. there: as `registered` found it. */

@@ -15,7 +15,12 @@
 
 bool email_may_be_none(const struct call *c)
 {
-	return c->person.email_optional || !strcmp(c->k->conf->email, "optional");
+	return !email_is_given(c) && (c->person.email_optional || !strcmp(c->k->conf->email, "optional"));
+}
+
+bool email_is_given(const struct call *c)
+{
+	return c->facts.mail_kept && !c->session.stepped_up && c->person.email[0];
 }
 
 static enum err email_none(struct call *c, struct person *p, void *arg)
@@ -175,13 +180,14 @@ static enum err sheet_confirm(struct call *c, struct person *p, void *arg)
 /* Only who may choose it, or has it. */
 static bool sheet_due(const struct call *c)
 {
-	return c->facts.sheet || require_offers(&c->facts, FACTOR_RECOVERY);
+	return lost_allows(c, FACTOR_RECOVERY) && (c->facts.sheet || require_offers(&c->facts, FACTOR_RECOVERY));
 }
 
 static enum err sheet_start(struct call *c, struct person *p, void *arg)
 {
 	(void)arg;
-	return sheet_prepare(c, p);
+	enum err e = lost_drop_older(c, p);
+	return e ? e : sheet_prepare(c, p);
 }
 
 static void sheet_page(struct call *c, const struct sheet *s)

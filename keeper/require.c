@@ -149,6 +149,7 @@ enum err require_facts_by(struct store *st, const struct conf *conf, const struc
 	for (size_t i = 0; i < n; i++) {
 		ret->app = ret->app || au[i].kind == FACTOR_TOTP;
 		ret->strong = ret->strong || au[i].kind != FACTOR_MAILCODE;
+		ret->mail_kept = ret->mail_kept || au[i].kind == FACTOR_MAILCODE;
 		ret->sheet = ret->sheet || au[i].kind == FACTOR_RECOVERY;
 	}
 	ret->confirmed = require_ways(p, au, n, mail);

@@ -27,6 +27,7 @@ struct facts {
 	size_t sheet_left;     /* codes of the sheet */
 	bool proven;	       /* a factor, lately: whoever calls sets it. What needs that is asked of nobody else */
 	bool strong;	       /* one of them is no mailed code */
+	bool mail_kept;	       /* mailed codes are a way, though they may not be usable now */
 	bool
 	    password_due; /* the own password must be changed (policy_password_due): asked of nobody who is enrolling */
 };

@@ -460,7 +460,7 @@ def test_policies(own_door):
     own_door.start()
     both, only = guest(own_door).by_app().add_mail(), guest(own_door).by_mail()
     fresh = guest(own_door).start().method("mail").own_password()
-    reconfigured(own_door, "mailcode.web = last\n")
+    reconfigured(own_door, "mailcode.web = last\npolicy.remove_last_strong = yes\n")
     for v in both, only, fresh:
         v.client = Visitor(own_door).client
     assert both.ways() == [(APP_WAY, True, False), (MAIL_WAY, False, True)]
