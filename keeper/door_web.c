@@ -123,38 +123,41 @@ bool door_web_hashes(const struct request *r)
 }
 
 /* Texts that a page shows after a redirect; the query names them with n=. */
-static const char *notice(const struct call *c)
+static void put_notice(struct call *c)
 {
 	static const struct {
 		const char *name, *text;
+		bool bad; /* no good news: not in green */
 	} notices[] = {
-	    {"expired", N_("The page had been open for too long. Nothing is lost: please try once more.")},
-	    {"out", N_("You are logged out.")},
+	    {"expired", N_("The page had been open for too long. Nothing is lost: please try once more."), true},
+	    {"out", N_("You are logged out."), false},
 	    {"disabled",
 	     N_("Your codes were switched off, because too many wrong ones were typed. Please log in again and type "
-		"one of your recovery codes instead.")},
-	    {"later", N_("You are logged out. The next time you log in, we go on where you stopped.")},
-	    {"renamed", N_("The name was changed.")},
-	    {"removed", N_("It was removed.")},
-	    {"mail-added", N_("You can now log in with codes by e-mail.")},
-	    {"sent", N_("We are sending you a mail with a code.")},
-	    {"password", N_("Your password was changed. Other devices that were logged in are logged out.")},
-	    {"again", N_("The mail is being sent again.")},
-	    {"wait", N_("No new mail was sent: please wait for as long as this page says.")},
-	    {"over", N_("Too much time has passed. Nothing was changed: please begin once more.")},
-	    {"reset", N_("Your new password is set. Please log in with it.")},
-	    {"confirmed", N_("Your e-mail address is confirmed.")},
-	    {"sheet", N_("The new sheet is valid from now on. Please throw the old one away.")},
-	    {"as-before", N_("Nothing was changed.")},
-	    {"address", N_("Your new e-mail address is confirmed.")},
-	    {"ended", N_("That device is logged out.")},
-	    {"others-ended", N_("All other devices are logged out.")},
+		"one of your recovery codes instead."),
+	     true},
+	    {"later", N_("You are logged out. The next time you log in, we go on where you stopped."), false},
+	    {"renamed", N_("The name was changed."), false},
+	    {"removed", N_("It was removed."), false},
+	    {"mail-added", N_("You can now log in with codes by e-mail."), false},
+	    {"sent", N_("We are sending you a mail with a code."), false},
+	    {"password", N_("Your password was changed. Other devices that were logged in are logged out."), false},
+	    {"again", N_("The mail is being sent again."), false},
+	    {"wait", N_("No new mail was sent: please wait for as long as this page says."), true},
+	    {"over", N_("Too much time has passed. Nothing was changed: please begin once more."), true},
+	    {"reset", N_("Your new password is set. Please log in with it."), false},
+	    {"confirmed", N_("Your e-mail address is confirmed."), false},
+	    {"sheet", N_("The new sheet is valid from now on. Please throw the old one away."), false},
+	    {"as-before", N_("Nothing was changed."), false},
+	    {"address", N_("Your new e-mail address is confirmed."), false},
+	    {"ended", N_("That device is logged out."), false},
+	    {"others-ended", N_("All other devices are logged out."), false},
 	};
 	const char *n = call_field(c, "n");
 	for (size_t i = 0; i < sizeof notices / sizeof *notices; i++)
-		if (!strcmp(notices[i].name, n))
-			return T(c, notices[i].text);
-	return NULL;
+		if (!strcmp(notices[i].name, n)) {
+			view_put(c, "notice", T(c, notices[i].text));
+			view_put(c, "notice_bad", notices[i].bad ? "1" : "");
+		}
 }
 
 /* RFC 6454: the Origin header must be ours exactly; "null" and none are not. */
@@ -296,7 +299,6 @@ static void put_session_cookie(struct call *c)
 static void finish(struct call *c)
 {
 	char csrf[TOKEN_TEXT + 1];
-	const char *n = notice(c);
 	put_session_cookie(c); /* also where no form's token can be made: the session has begun */
 	if (c->token[0] && !session_csrf(c, csrf))
 		view_put(c, "csrf", csrf);
@@ -306,8 +308,7 @@ static void finish(struct call *c)
 		view_put(c, "person_name", c->person.name);
 		view_put(c, "signed_in", "1");
 	}
-	if (n)
-		view_put(c, "notice", n);
+	put_notice(c);
 	if (c->in && c->action && c->action->step && c->unmet && c->unmet->id == c->action->step &&
 	    !(c->facts.password_due && c->action->step == REQ_PASSWORD)) {
 		int step, steps;

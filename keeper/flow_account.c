@@ -51,6 +51,7 @@ void flow_account(struct call *c)
 	}
 	view_put(c, "mail_offered", !mail && require_offers(&c->facts, FACTOR_MAILCODE) ? "1" : "");
 	view_put(c, "mail_only", c->facts.mail && c->facts.confirmed == 1 ? "1" : "");
+	view_put(c, "sheet", c->facts.sheet ? "1" : "");
 	view_num(c, "recovery_left", (int64_t)left);
 	view_put(c, "recovery_low", left < RECOVERY_LOW && left ? "1" : "");
 	view_put(c, "recovery_none", left ? "" : "1");

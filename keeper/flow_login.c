@@ -184,6 +184,8 @@ void factor_off_error(struct call *c, enum factor_kind asked)
 	const struct fill values[] = {{"contact", c->k->conf->contact}, {NULL, NULL}};
 	fill(&text, T(c, c->k->conf->contact[0] ? w->off_contact : w->off), values);
 	view_error(c, "code", buf_str(&text));
+	if (asked != FACTOR_MAILCODE)
+		view_put(c, "app_off", "1"); /* the page asks for a recovery code instead */
 }
 
 /* Why a code was not looked at. */

@@ -146,7 +146,7 @@ def test_a_text_at_fault_is_named_and_does_no_harm(k, tool, name, text, line, sa
     found = [f for f in k("doctor", "--json").json() if f["check"] == "mail texts"]
     assert found[0]["state"] == "warn" and says in found[0]["text"]
     m = parsed(messages(k, tool)[name, "ja"])
-    assert "123456" in m.get_content() and "ワンタイムパスワード" in m["Subject"]
+    assert "123456" in m.get_content() and "確認コード" in m["Subject"]
 
 
 def test_template_says_what_is_wrong(k):

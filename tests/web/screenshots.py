@@ -15,13 +15,19 @@ from test_forgot import Member as Enrolled, put_mailcode  # noqa: E402
 from test_web_mailcode import a_minute_later, new_code  # noqa: E402
 from test_wizard import BIRTH, NEW_PASSWORD, Member, confirm_by_code, log_out, open_login, qr, secret_of  # noqa: E402
 
-SIZES = {"phone": (360, 800), "desktop": (1280, 900)}
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
 class Camera:
     def __init__(self, browser, folder, prefix, width, height):
         self.b, self.folder, self.prefix, self.size = browser, folder, prefix, (width, height)
         self.n = 0
+        self.screen(height)
+
+    def screen(self, height):
+        width = self.size[0]
+        self.b.d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1,
+                                                                        "mobile": width < 600})
 
     def __call__(self, name):
         self.n += 1
@@ -30,11 +36,9 @@ class Camera:
         wide = d.execute_script("return document.documentElement.scrollWidth")
         if wide > self.size[0]:
             print(f"{self.prefix}-{name}: {wide} px wide, the screen has {self.size[0]}")
-        d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": self.size[0], "height": max(tall, self.size[1]),
-                                                                 "deviceScaleFactor": 1, "mobile": self.size[0] < 600})
+        self.screen(max(tall, self.size[1]))
         d.save_screenshot(str(self.folder / f"{self.prefix}-{self.n:02}-{name}.png"))
-        d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": self.size[0], "height": self.size[1],
-                                                                 "deviceScaleFactor": 1, "mobile": self.size[0] < 600})
+        self.screen(self.size[1])
 
 
 def walk(site, person, shot):
@@ -62,8 +66,9 @@ def walk(site, person, shot):
     code, link = mailed(site.mail(person.login))
     other = Browser(lang=shot.lang, width=shot.size[0], height=shot.size[1])
     try:
+        camera = Camera(other, shot.folder, shot.prefix + "-x", *shot.size)
         other.get(link)
-        Camera(other, shot.folder, shot.prefix, *shot.size)("link-elsewhere")
+        camera("link-elsewhere")
     finally:
         other.close()
     b.get(link)
@@ -313,6 +318,55 @@ def without_mail(site, person, shot):
     shot("sheet-start")
 
 
+def walk_expired(site, person, shot):
+    """A way removed, and a password that has expired."""
+    b = shot.b
+    codes = iter(person.codes().values())
+
+    def log_in():
+        b.d.delete_all_cookies()
+        b.get(site.url + "/login")
+        b.fill(login=person.login, password=person.password)
+        b.at("/login/code").fill(code=next(codes))
+    log_in()
+    if b.path == "/first/birth-date":
+        b.fill(birth_date="1980-01-01")
+        b.at("/first/terms").press()
+    b.at("/account").press("form[action='/mailcode/again'] button")
+    b.at("/mailcode").fill(code=new_code(site, person))
+    b.at("/account").all("a[href^='/account/remove']")[-1].click()
+    b.at("/account/remove")
+    shot("remove")
+    site.ctl("user", "expire-password", person.login)
+    log_in()
+    b.at("/first/password")
+    shot("expired")
+
+
+def walk_refused(site, person, shot):
+    """Too many wrong codes: a wait, then they are switched off."""
+    b, wrong = shot.b, person.wrong_code()
+
+    def password():
+        b.d.delete_all_cookies()
+        b.get(site.url + "/login")
+        b.fill(login=person.login, password=person.password)
+        b.at("/login/code")
+    password()
+    b.fill(code="12")
+    shot("code-short")
+    b.fill(code=wrong)
+    shot("code-wrong")
+    b.fill(code=wrong)
+    shot("code-wait")
+    site.write("UPDATE counter SET failures = 99, not_before = 0 WHERE kind = 1 AND owner = (SELECT id FROM person WHERE login = ?)", person.login)
+    b.fill(code=wrong)
+    b.at("/login")
+    shot("switched-off")
+    password()
+    shot("code-off")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else BUILD / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
@@ -320,10 +374,11 @@ def main():
     people = [Member(f"h{i:05d}") for i in range(12)]
     forgetful = [(Enrolled(f"f{i:05d}"), Enrolled(f"m{i:05d}", seed=False)) for i in range(4)]
     movers = [Enrolled(f"a{i:05d}") for i in range(4)]
-    site = Site(base, [*people, *movers, *(p for pair in forgetful for p in pair)], "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\n"
-                "mail.from = no-reply@example.jp\nemail = optional\n")
-    free, forgot, changing = iter(people), iter(forgetful), iter(movers)
-    put_mailcode(site, *(f"={p.login}" for p in movers), *(f"={p.login}" for p, _ in forgetful), *(p.login for _, p in forgetful))
+    others = [(Enrolled(f"x{i:05d}"), Enrolled(f"w{i:05d}")) for i in range(4)]
+    site = Site(base, [*people, *movers, *(p for pair in forgetful + others for p in pair)], "organisation = みほん健康保険組合\n"
+                "contact = 電話 03-0000-0000（平日 9:00～17:00）\nmail.from = no-reply@example.jp\nemail = optional\n")
+    free, forgot, changing, more = iter(people), iter(forgetful), iter(movers), iter(others)
+    put_mailcode(site, *(f"={p.login}" for p in movers), *(f"={p.login}" for p, _ in forgetful + others), *(p.login for _, p in forgetful))
     site.start()
     try:
         for lang in "ja", "en":
@@ -331,8 +386,6 @@ def main():
                 b = Browser(lang=lang, width=width, height=height)
                 shot = Camera(b, folder, f"{lang}-{name}", width, height)
                 shot.lang = lang
-                b.d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height,
-                                                                           "deviceScaleFactor": 1, "mobile": width < 600})
                 try:
                     person = next(free)
                     walk(site, person, shot)
@@ -343,6 +396,9 @@ def main():
                     walk_mail(site, next(free), shot)
                     walk_forgot(site, *next(forgot), shot)
                     walk_address(site, next(changing), shot)
+                    expiring, guesser = next(more)
+                    walk_expired(site, expiring, shot)
+                    walk_refused(site, guesser, shot)
                 finally:
                     b.close()
     finally:
