@@ -21,7 +21,7 @@ static struct forgot_asked *asked_new(struct call *c)
 	a->now = c->now;
 	snprintf(a->lang, sizeof a->lang, "%s", c->lang);
 	snprintf(a->from, sizeof a->from, "%s", c->address);
-	if (!session_digest(c, c->token, a->browser))
+	if (!call_origin(c, &a->origin) && !session_digest(c, c->token, a->browser))
 		return a;
 	forgot_asked_free(a);
 	return NULL;
@@ -75,25 +75,24 @@ static enum err opened(struct call *c, const struct person *p, const char *how)
 	return e ? e : store_audit(c->st, &row);
 }
 
-static enum err open_to(struct call *c, const struct person *p, const struct code *code, bool *ret)
+static enum err open_to(struct call *c, const struct person *p, bool *ret)
 {
 	struct facts f;
-	uint8_t browser[DIGEST_LEN];
 	enum reset_way way = RESET_NONE;
-	enum err e = session_digest(c, c->token, browser);
-	if (!e)
-		e = require_facts(c->st, c->k->conf, p, c->now, &f);
+	enum err e = require_facts(c->st, c->k->conf, p, c->now, &f);
 	if (!e)
 		e = reset_way(c->st, p, &f, c->now, &way);
 	if (!e)
-		*ret = (way == RESET_FACTOR || way == RESET_BIRTH) && code->bound &&
-		       secret_equal(browser, sizeof browser, code->binding, sizeof code->binding);
+		*ret = way == RESET_FACTOR || way == RESET_BIRTH;
 	return e;
 }
 
 struct code_try {
 	struct forgot_name name;
-	enum err result; /* as of mailcode_try */
+	char code[8];
+	uint8_t browser[DIGEST_LEN];
+	struct origin origin;
+	enum err result; /* as of forgot_try */
 	bool spent;	 /* too many for now */
 };
 
@@ -105,26 +104,23 @@ static enum err code_check(struct call *c, struct person *nobody, void *arg)
 	struct person p;
 	struct code live;
 	struct id owner;
+	struct forgot_asker asker;
 	bool found = false, usable = false;
-	int64_t wait = 0;
-	AUTO_BUF code = BUF_INIT;
-	const char *typed = call_field(c, "code");
 	(void)nobody;
 	memset(&p, 0, sizeof p);
 	memset(&live, 0, sizeof live);
-	bool text = !text_code(typed, strlen(typed), &code) && buf_str(&code);
 	enum err e = forgot_find(c->k, c->st, &t->name, &p, &found, &owner);
+	if (!e)
+		e = forgot_asker(c->k, c->st, &t->name, &t->origin, t->browser, found, &owner, c->now, &asker);
 	if (e)
 		goto out;
-	e = store_code_live(c->st, &owner, CODE_RESET, c->now, &live);
+	e = store_code_live_in(c->st, &owner, CODE_RESET, t->browser, c->now, &live);
 	if (!e && found)
-		e = open_to(c, &p, &live, &usable);
+		e = open_to(c, &p, &usable);
 	if (e && e != ERR_NOTFOUND)
 		goto out;
 	e = ERR_NONE;
-	t->result =
-	    mailcode_try(c->st, c->k->seal, &owner, CODE_RESET, usable && text ? buf_str(&code) : "", c->now, &wait);
-	t->spent = wait > 0;
+	t->result = forgot_try(c->st, c->k->seal, &asker, &owner, t->browser, usable, t->code, c->now, &t->spent);
 	if (!t->result) {
 		e = opened(c, &p, "code");
 	} else if (t->result != ERR_DENIED && t->result != ERR_TOOBIG && t->result != ERR_NOTFOUND) {
@@ -142,6 +138,18 @@ out:
 	return e;
 }
 
+static enum err code_typed(struct call *c, struct code_try *t)
+{
+	AUTO_BUF code = BUF_INIT;
+	const char *typed = call_field(c, "code");
+	if (!text_code(typed, strlen(typed), &code) && buf_str(&code) && code.len < sizeof t->code)
+		memcpy(t->code, buf_str(&code), code.len + 1);
+	enum err e = forgot_name(call_field(c, "login"), &t->name);
+	if (!e)
+		e = call_origin(c, &t->origin);
+	return e ? e : session_digest(c, c->token, t->browser);
+}
+
 void flow_forgot_code(struct call *c)
 {
 	struct code_try t = {.result = ERR_DENIED};
@@ -154,9 +162,10 @@ void flow_forgot_code(struct call *c)
 		sent_page(c, 0);
 		return;
 	}
-	enum err e = forgot_name(login, &t.name);
+	enum err e = code_typed(c, &t);
 	if (!e)
 		e = call_transact_any(c, code_check, &t);
+	secret_wipe(t.code, sizeof t.code);
 	if (e) {
 		view_failure(c, e, "a mailed code");
 		return;
@@ -209,7 +218,7 @@ static enum err link_check(struct call *c, struct person *nobody, void *arg)
 		e = store_person_by_id(c->st, &code.person, &p);
 	if (e || !l->found || l->elsewhere)
 		goto out;
-	e = open_to(c, &p, &code, &usable);
+	e = open_to(c, &p, &usable);
 	l->found = !e && usable;
 	if (!l->found)
 		goto out;
@@ -232,7 +241,7 @@ void flow_forgot_link(struct call *c)
 		view_page(c, "forgot-link");
 	else if (l.found)
 		view_redirect(c, "/");
-	else if (c->reset) /* pressed twice */
+	else if (c->reset) /* pressed again */
 		view_redirect(c, reset_next(c));
 	else
 		view_page(c, "link-bad");

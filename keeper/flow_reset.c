@@ -177,6 +177,8 @@ static enum err reset_store(struct call *c, struct person *p, void *arg)
 		e = store_session_end_all(c->st, &p->id, NULL);
 	if (!e) /* as in new_password_change */
 		e = store_code_drop(c->st, &p->id, CODE_NEW_EMAIL);
+	if (!e) /* other browsers may have asked too */
+		e = store_code_drop(c->st, &p->id, CODE_RESET);
 	if (!e)
 		e = call_audit(c, "password.reset", "");
 	if (!e)

@@ -14,7 +14,6 @@
 
 #define FAMILY_MAX 32 /* people of one address that are looked at */
 
-static const struct quota quota_reset = {.name = "reset", .most = 5, .window = 3600, .apart = 60};
 static const struct quota quota_ids = {.name = "ids", .most = 5, .window = 3600};
 static const struct quota quota_ids_sent = {.name = "ids-sent", .most = 5, .window = 3600, .apart = 60};
 
@@ -175,13 +174,16 @@ static enum err reset(struct work *w)
 	struct person p;
 	struct facts f;
 	struct id owner;
+	struct forgot_asker asker;
 	bool found = false;
-	int64_t wait;
 	enum reset_way way = RESET_NONE;
 	memset(&p, 0, sizeof p);
 	enum err e = forgot_find(w->k, w->st, &w->asked->name, &p, &found, &owner);
 	if (!e)
-		e = limits_take(w->st, w->k->seal, &quota_reset, &owner, w->asked->now, false, &wait);
+		e = forgot_asker(w->k, w->st, &w->asked->name, &w->asked->origin, w->asked->browser, found, &owner,
+				 w->asked->now, &asker);
+	if (!e)
+		e = forgot_take_mail(w->st, w->k->seal, &asker, w->asked->now);
 	if (!e && found)
 		e = require_facts(w->st, w->k->conf, &p, w->asked->now, &f);
 	if (!e && found)

@@ -10,9 +10,6 @@
 static const struct quota quota_sent = {.name = "mailcode", .most = 5, .window = 3600, .apart = 60};
 static const struct quota quota_hour = {.name = "mailcode-hour", .most = 5, .window = 3600};
 static const struct quota quota_day = {.name = "mailcode-day", .most = 20, .window = 86400};
-/* Anyone may type codes for a password that they say they forgot: that shall not use up the login's. */
-static const struct quota quota_reset_hour = {.name = "reset-hour", .most = 5, .window = 3600};
-static const struct quota quota_reset_day = {.name = "reset-day", .most = 20, .window = 86400};
 
 enum mailcode_policy mailcode_policy_of(const char *word)
 {
@@ -70,19 +67,17 @@ enum err mailcode_wait(struct keeper *k, struct store *st, const struct id *pers
 enum err mailcode_try(struct store *st, const struct seal *seal, const struct id *person, enum code_purpose purpose,
 		      const char *canonical, int64_t now, int64_t *ret_wait)
 {
-	const struct quota *hour = purpose == CODE_RESET ? &quota_reset_hour : &quota_hour;
-	const struct quota *day = purpose == CODE_RESET ? &quota_reset_day : &quota_day;
 	int64_t wait = 0;
-	enum err e = limits_take(st, seal, hour, person, now, false, &wait);
+	enum err e = limits_take(st, seal, &quota_hour, person, now, false, &wait);
 	if (!e)
-		e = limits_take(st, seal, day, person, now, false, &wait);
+		e = limits_take(st, seal, &quota_day, person, now, false, &wait);
 	*ret_wait = e == ERR_DENIED ? wait : 0;
 	if (!e)
 		e = store_code_try(st, person, purpose, canonical, now);
 	if (e)
 		return e;
-	e = limits_forget(st, seal, hour, person);
-	return e ? e : limits_forget(st, seal, day, person);
+	e = limits_forget(st, seal, &quota_hour, person);
+	return e ? e : limits_forget(st, seal, &quota_day, person);
 }
 
 enum err mailcode_spent(struct store *st, const struct seal *seal, const struct id *person, int64_t now,

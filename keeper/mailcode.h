@@ -28,8 +28,7 @@ enum err mailcode_send(struct keeper *k, struct store *st, const struct person *
 /* Seconds until mailcode_send would send again, 0: now. Reads only. */
 enum err mailcode_wait(struct keeper *k, struct store *st, const struct id *person, int64_t now, int64_t *ret_wait);
 
-/* [tx] One try of a code of these purposes, or of CODE_RESET, which is counted apart from them (person may be a bucket
- * then): taken from the person's 5 an hour and 20 a day, whatever the code, then
+/* [tx] One try of a code of these purposes: taken from the person's 5 an hour and 20 a day, whatever the code, then
  * store_code_try. ERR_DENIED with *ret_wait > 0: none left for so many seconds, nothing was checked. ERR_NONE gives
  * them back. */
 enum err mailcode_try(struct store *st, const struct seal *seal, const struct id *person, enum code_purpose purpose,

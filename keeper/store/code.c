@@ -70,6 +70,27 @@ static struct seal_where code_where(const struct code *c, const struct buf *extr
 				   .extra_len = extra->len};
 }
 
+static struct db_value bound_to(const uint8_t *binding)
+{
+	return binding != NULL ? V_BLOB(binding, DIGEST_LEN) : V_NULL;
+}
+
+/* What a new one takes the place of. */
+static enum err make_room(struct store *st, const struct code *c)
+{
+	enum err e;
+
+	if (c->purpose == CODE_FREEZE)
+		return ERR_NONE;
+	if (!c->bound)
+		return store_code_drop(st, &c->person, c->purpose);
+	e = store_write(st, SQL_CODE_CLEAR_BOUND, ARGS(V_ID(&c->person), V_INT(c->purpose), bound_to(c->binding)),
+			NULL);
+	return e != ERR_NONE ? e
+			     : store_write(st, SQL_CODE_OLDEST,
+					   ARGS(V_ID(&c->person), V_INT(c->purpose), V_INT(CODES_BOUND_MAX - 1)), NULL);
+}
+
 enum err store_code_put(struct store *st, const struct code *c, const char *code, const char *link)
 {
 	AUTO_BUF extra = BUF_INIT;
@@ -93,14 +114,13 @@ enum err store_code_put(struct store *st, const struct code *c, const char *code
 	w = code_where(c, &extra);
 	buf_wipe(&st->box);
 	e = seal_box(st->seal, &w, c->address, strlen(c->address), &st->box);
-	if (e == ERR_NONE && c->purpose != CODE_FREEZE)
-		e = store_write(st, SQL_CODE_CLEAR, ARGS(V_ID(&c->person), V_INT(c->purpose)), NULL);
+	if (e == ERR_NONE)
+		e = make_room(st, c);
 	if (e == ERR_NONE)
 		e = store_write(st, SQL_CODE_ADD,
 				ARGS(V_ID(&c->id), V_ID(&c->person), V_INT(c->purpose), V_BLOB(digest, sizeof(digest)),
-				     link_v, c->bound ? V_BLOB(c->binding, sizeof(c->binding)) : V_NULL,
-				     V_BUF(&st->box), V_INT(c->pair), V_INT(c->created), V_INT(c->expires),
-				     V_INT(c->tries), V_ID0(&c->mail)),
+				     link_v, bound_to(c->bound ? c->binding : NULL), V_BUF(&st->box), V_INT(c->pair),
+				     V_INT(c->created), V_INT(c->expires), V_INT(c->tries), V_ID0(&c->mail)),
 				NULL);
 	return e;
 }
@@ -154,15 +174,29 @@ enum err code_opens(struct store *st, const uint8_t *key)
 	return e;
 }
 
-enum err store_code_live(struct store *st, const struct id *person, enum code_purpose p, int64_t now, struct code *ret)
+/* The row that q, which the caller closes, stands on then. */
+static enum err find(struct query *q, struct store *st, const struct id *person, enum code_purpose p,
+		     const uint8_t *binding, int64_t now)
+{
+	return query_first(q, st, SQL_CODE_LIVE,
+			   ARGS(V_ID(person), V_INT(p), V_INT(now), V_INT(binding != NULL), bound_to(binding)));
+}
+
+enum err store_code_live_in(struct store *st, const struct id *person, enum code_purpose p, const uint8_t *binding,
+			    int64_t now, struct code *ret)
 {
 	struct query q;
-	enum err e = query_first(&q, st, SQL_CODE_LIVE, ARGS(V_ID(person), V_INT(p), V_INT(now)));
+	enum err e = find(&q, st, person, p, binding, now);
 
 	if (e == ERR_NONE)
 		e = load(&q, ret);
 	query_close(&q);
 	return e;
+}
+
+enum err store_code_live(struct store *st, const struct id *person, enum code_purpose p, int64_t now, struct code *ret)
+{
+	return store_code_live_in(st, person, p, NULL, now, ret);
 }
 
 enum err store_code_by_link(struct store *st, const char *link, int64_t now, struct code *ret)
@@ -180,17 +214,18 @@ enum err store_code_by_link(struct store *st, const char *link, int64_t now, str
 }
 
 /* Why a try counted nothing. */
-static enum err refusal(struct store *st, const struct id *person, enum code_purpose p, int64_t now)
+static enum err refusal(struct store *st, const struct id *person, enum code_purpose p, const uint8_t *binding,
+			int64_t now)
 {
 	struct query q;
-	enum err e = query_first(&q, st, SQL_CODE_LIVE, ARGS(V_ID(person), V_INT(p), V_INT(now)));
+	enum err e = find(&q, st, person, p, binding, now);
 
 	query_close(&q);
 	return e == ERR_NONE ? ERR_TOOBIG : e;
 }
 
-enum err store_code_try(struct store *st, const struct id *person, enum code_purpose p, const char *canonical,
-			int64_t now)
+enum err store_code_try_in(struct store *st, const struct id *person, enum code_purpose p, const uint8_t *binding,
+			   const char *canonical, int64_t now)
 {
 	uint8_t stored[DIGEST_LEN], d[DIGEST_LEN];
 	struct id id;
@@ -199,7 +234,9 @@ enum err store_code_try(struct store *st, const struct id *person, enum code_pur
 
 	if (!purpose_known(p))
 		return ERR_INTERNAL;
-	e = store_write_first(&q, st, SQL_CODE_TRY, ARGS(V_ID(person), V_INT(p), V_INT(now), V_INT(CODE_TRIES)));
+	e = store_write_first(
+	    &q, st, SQL_CODE_TRY,
+	    ARGS(V_ID(person), V_INT(p), V_INT(now), V_INT(CODE_TRIES), V_INT(binding != NULL), bound_to(binding)));
 	if (e == ERR_NONE) {
 		query_id(&q, 0, &id);
 		query_bytes(&q, 1, stored, sizeof(stored));
@@ -207,13 +244,19 @@ enum err store_code_try(struct store *st, const struct id *person, enum code_pur
 	}
 	query_close(&q);
 	if (e == ERR_NOTFOUND)
-		return refusal(st, person, p, now);
+		return refusal(st, person, p, binding, now);
 	if (e == ERR_NONE)
 		e = code_digest(st, person, p, &id, canonical, d);
 	/* of one that only its link opens the digest is that of "" */
 	if (e == ERR_NONE && (canonical[0] == '\0' || !secret_equal(d, sizeof(d), stored, sizeof(stored))))
 		e = ERR_DENIED;
 	return e == ERR_NONE ? store_code_consume(st, &id, now) : e;
+}
+
+enum err store_code_try(struct store *st, const struct id *person, enum code_purpose p, const char *canonical,
+			int64_t now)
+{
+	return store_code_try_in(st, person, p, NULL, canonical, now);
 }
 
 enum err store_code_consume(struct store *st, const struct id *id, int64_t now)

@@ -76,16 +76,19 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_RECOVERY_DELETE_ALL] = "DELETE FROM recovery WHERE person = $1",
 
     [SQL_CODE_CLEAR] = "DELETE FROM code WHERE person = $1 AND purpose = $2",
+    [SQL_CODE_CLEAR_BOUND] = "DELETE FROM code WHERE person = $1 AND purpose = $2 AND binding = $3",
+    [SQL_CODE_OLDEST] = "DELETE FROM code WHERE id IN (SELECT id FROM code WHERE person = $1 AND purpose = $2 "
+			"ORDER BY created DESC, id DESC LIMIT 1000 OFFSET $3)",
     [SQL_CODE_ADD] =
 	"INSERT INTO code (id, person, purpose, digest, link, binding, sealed, pair, created, expires, tries, mail, "
 	"used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)",
     [SQL_CODE_ROW] = "SELECT " CODE "WHERE id = $1",
     [SQL_CODE_LIVE] = "SELECT " CODE "WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3 "
-		      "ORDER BY id DESC LIMIT 1",
+		      "AND ($4 = 0 OR binding = $5) ORDER BY id DESC LIMIT 1",
     [SQL_CODE_BY_LINK] = "SELECT " CODE "WHERE link = $1 AND used = 0 AND expires > $2",
     [SQL_CODE_TRY] =
 	"UPDATE code SET tries = tries + 1 WHERE person = $1 AND purpose = $2 AND used = 0 AND expires > $3 "
-	"AND tries < $4 RETURNING id, digest",
+	"AND tries < $4 AND ($5 = 0 OR binding = $6) RETURNING id, digest",
     [SQL_CODE_CONSUME] = "UPDATE code SET used = 1 WHERE id = $1 AND used = 0 AND expires > $2 RETURNING id",
     [SQL_CODE_MISS] = "UPDATE code SET tries = tries + 1 WHERE id = $1 AND used = 0",
     [SQL_CODE_DELETE_ALL] = "DELETE FROM code WHERE person = $1",

@@ -169,16 +169,23 @@ struct code {
 	bool bound;	/* only the browser of this digest may use it: */
 	uint8_t binding[DIGEST_LEN];
 };
-/* [tx] Replaces this person's codes of the same purpose, but of CODE_FREEZE. code: six digits, or "" for one that only
- * its link opens; link: the token's text or NULL. */
+#define CODES_BOUND_MAX 32 /* of a person and purpose: the oldest give way */
+/* [tx] Replaces this person's codes of the same purpose (a bound one those of its browser alone), but of CODE_FREEZE.
+ * code: six digits, or "" for one that only its link opens; link: the token's text or NULL. */
 enum err store_code_put(struct store *st, const struct code *c, const char *code, const char *link);
 /* The live (unused, unexpired) one of a purpose, the newest; ERR_NOTFOUND. */
 enum err store_code_live(struct store *st, const struct id *person, enum code_purpose p, int64_t now, struct code *ret);
+/* The same among those bound to one browser; NULL: among all. */
+enum err store_code_live_in(struct store *st, const struct id *person, enum code_purpose p, const uint8_t *binding,
+			    int64_t now, struct code *ret);
 enum err store_code_by_link(struct store *st, const char *link, int64_t now, struct code *ret);
 /* [tx] Counts, checks, consumes: ERR_NONE = right and now used; ERR_DENIED = wrong (counted; caller must commit);
  * ERR_TOOBIG = five wrong already; ERR_NOTFOUND = none alive. */
 enum err store_code_try(struct store *st, const struct id *person, enum code_purpose p, const char *canonical,
 			int64_t now);
+/* [tx] The same of the one bound to this browser: of a purpose that has several alive. */
+enum err store_code_try_in(struct store *st, const struct id *person, enum code_purpose p, const uint8_t *binding,
+			   const char *canonical, int64_t now);
 /* [tx] The link's button: consumes it whole. */
 enum err store_code_consume(struct store *st, const struct id *id, int64_t now);
 /* [tx] A wrong pair number counts like a wrong code. */

@@ -143,6 +143,72 @@ static void codes_void(void **state)
 	OK(TX(f, store_code_void(f->st, &a.id)));
 }
 
+static struct code bound_to(const struct person *p, int browser)
+{
+	struct code c = code_make(p, CODE_RESET);
+
+	c.bound = true;
+	c.binding[0] = (uint8_t)browser;
+	return c;
+}
+
+static enum err try_in(struct fixture *f, const struct person *p, int browser, const char *text)
+{
+	const uint8_t d[DIGEST_LEN] = {(uint8_t)browser};
+
+	return TX(f, store_code_try_in(f->st, &p->id, CODE_RESET, d, text, NOW));
+}
+
+/* One a browser: what others ask for neither replaces it nor uses its tries up. */
+static void codes_bound(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a");
+	struct code a = bound_to(&p, 1), b = bound_to(&p, 2), guard = code_make(&p, CODE_GUARD), got;
+
+	OK(TX(f, store_code_put(f->st, &guard, "999999", NULL)));
+	OK(TX(f, store_code_put(f->st, &a, "111111", "link a")));
+	OK(TX(f, store_code_put(f->st, &b, "222222", "link b")));
+	OK(store_code_live_in(f->st, &p.id, CODE_RESET, a.binding, NOW, &got));
+	assert_memory_equal(&got.id, &a.id, ID_LEN);
+	assert_int_equal(store_code_live_in(f->st, &p.id, CODE_GUARD, a.binding, NOW, &got), ERR_NOTFOUND);
+	for (int i = 0; i < CODE_TRIES; i++)
+		assert_int_equal(try_in(f, &p, 2, "111111"), ERR_DENIED);
+	assert_int_equal(try_in(f, &p, 2, "222222"), ERR_TOOBIG);
+	assert_int_equal(try_in(f, &p, 3, "111111"), ERR_NOTFOUND);
+	/* its own new one does */
+	a = bound_to(&p, 1);
+	OK(TX(f, store_code_put(f->st, &a, "333333", "link c")));
+	assert_int_equal(store_code_by_link(f->st, "link a", NOW, &got), ERR_NOTFOUND);
+	OK(store_code_by_link(f->st, "link b", NOW, &got));
+	assert_int_equal(try_in(f, &p, 1, "111111"), ERR_DENIED);
+	OK(try_in(f, &p, 1, "333333"));
+	assert_int_equal(try_in(f, &p, 1, "333333"), ERR_NOTFOUND);
+	OK(TX(f, store_code_drop(f->st, &p.id, CODE_RESET)));
+	assert_int_equal(store_code_by_link(f->st, "link b", NOW, &got), ERR_NOTFOUND);
+	OK(store_code_live(f->st, &p.id, CODE_GUARD, NOW, &got));
+}
+
+static void codes_bound_give_way(void **state)
+{
+	struct fixture *f = *state;
+	struct person p = person_add(f, "a"), other = person_add(f, "b");
+	struct code theirs = bound_to(&other, 0), got;
+
+	OK(TX(f, store_code_put(f->st, &theirs, "111111", NULL)));
+	for (int i = 0; i < CODES_BOUND_MAX + 2; i++) {
+		struct code c = bound_to(&p, i);
+		c.created += i;
+		OK(TX(f, store_code_put(f->st, &c, "111111", NULL)));
+	}
+	for (int i = 0; i < CODES_BOUND_MAX + 2; i++) {
+		const uint8_t d[DIGEST_LEN] = {(uint8_t)i};
+		assert_int_equal(store_code_live_in(f->st, &p.id, CODE_RESET, d, NOW, &got),
+				 i < 2 ? ERR_NOTFOUND : ERR_NONE);
+	}
+	OK(store_code_live_in(f->st, &other.id, CODE_RESET, theirs.binding, NOW, &got));
+}
+
 static void code_rows_moved(void **state)
 {
 	static const char *const each[] = {
@@ -646,6 +712,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(recovery),	   TEST(codes),
 	    TEST(code_tries),	   TEST(codes_void),
+	    TEST(codes_bound),	   TEST(codes_bound_give_way),
 	    TEST(code_rows_moved), TEST(sessions),
 	    TEST(sessions_kept),   TEST(sessions_listed),
 	    TEST(sessions_many),   TEST(sessions_of_a_person),
