@@ -110,6 +110,12 @@ enum err session_again(struct call *c);
  * kept logged in, and from FULL to FULL when it began and ends, carry over where the old session was the same person's.
  * session_settle must follow the transaction: only then is the call in the new one, and the cookie set by door_web. */
 enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up);
+/* [tx] The same, begun by this one-time proof: the new token comes of it, the old token and our key. */
+enum err session_start_by(struct call *c, const struct id *person, enum session_level level, const char *proof);
+/* A form that went out twice (a double click, whose first answer the browser throws away, cookie and all): did this
+ * proof begin a session of this level from this browser's token a moment ago, which has gone no further? Then the call
+ * leads into that one; nothing else is done. */
+bool session_twice(struct call *c, const char *proof, enum session_level level);
 void session_settle(struct call *c, bool committed);
 enum err session_end(struct call *c); /* [tx] */
 void session_left(struct call *c);    /* after it: the browser is a stranger's, with a fresh token */

@@ -63,7 +63,7 @@ void flow_forgot_password(struct call *c)
 /* ---- the mailed code, the mailed link ---- */
 
 /* [tx] The mail was read, in the browser that had asked for it. */
-static enum err opened(struct call *c, const struct person *p, const char *how)
+static enum err opened(struct call *c, const struct person *p, const char *how, const char *proof)
 {
 	const struct audit row = {.time = c->now,
 				  .person = p->id,
@@ -71,7 +71,7 @@ static enum err opened(struct call *c, const struct person *p, const char *how)
 				  .door = "web",
 				  .address = c->address,
 				  .detail = how};
-	enum err e = session_start(c, &p->id, SESSION_RESET, false);
+	enum err e = session_start_by(c, &p->id, SESSION_RESET, proof);
 	return e ? e : store_audit(c->st, &row);
 }
 
@@ -122,7 +122,7 @@ static enum err code_check(struct call *c, struct person *nobody, void *arg)
 	e = ERR_NONE;
 	t->result = forgot_try(c->st, c->k->seal, &asker, &owner, t->browser, usable, t->code, c->now, &t->spent);
 	if (!t->result) {
-		e = opened(c, &p, "code");
+		e = opened(c, &p, "code", call_field(c, "code"));
 	} else if (t->result != ERR_DENIED && t->result != ERR_TOOBIG && t->result != ERR_NOTFOUND) {
 		e = t->result;
 	} else if (!t->spent) {
@@ -170,7 +170,7 @@ void flow_forgot_code(struct call *c)
 		view_failure(c, e, "a mailed code");
 		return;
 	}
-	if (!t.result) {
+	if (!t.result || session_twice(c, call_field(c, "code"), SESSION_RESET)) {
 		view_redirect(c, "/");
 		return;
 	}
@@ -224,7 +224,7 @@ static enum err link_check(struct call *c, struct person *nobody, void *arg)
 		goto out;
 	e = store_code_consume(c->st, &code.id, c->now);
 	if (!e)
-		e = opened(c, &p, "link");
+		e = opened(c, &p, "link", l->token);
 out:
 	secret_wipe(&code, sizeof code);
 	person_wipe(&p);
@@ -239,7 +239,7 @@ void flow_forgot_link(struct call *c)
 		view_failure(c, e, "the link");
 	else if (l.elsewhere)
 		view_page(c, "forgot-link");
-	else if (l.found)
+	else if (l.found || session_twice(c, l.token, SESSION_RESET))
 		view_redirect(c, "/");
 	else if (c->reset) /* pressed again */
 		view_redirect(c, reset_next(c));

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TWICE_LIFE 60 /* seconds in which a form that went out twice is taken for a double click */
+
 enum err session_token(char ret[static TOKEN_TEXT + 1])
 {
 	return token_new(ret);
@@ -145,7 +147,20 @@ static void session_life(const struct call *c, bool same, struct session *s)
 								     : conf->session_max);
 }
 
-enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up)
+static enum err token_by(const struct call *c, const char *proof, char ret[static TOKEN_TEXT + 1])
+{
+	uint8_t d[DIGEST_LEN];
+	const struct seal_part part[] = {{"by", 2}, {c->token, strlen(c->token)}, {proof, strlen(proof)}};
+	enum err e = seal_mac(c->k->seal, SEAL_SESSION, part, 3, d);
+	if (!e)
+		e = token_text(d, ret);
+	secret_wipe(d, sizeof d);
+	return e;
+}
+
+/* proof NULL: the token is random. */
+static enum err start(struct call *c, const struct id *person, enum session_level level, bool stepped_up,
+		      const char *proof)
 {
 	struct session s = {.person = *person, .level = level, .created = c->now, .seen = c->now};
 	bool same = (c->in || c->reset) && !memcmp(&c->person.id, person, sizeof *person);
@@ -160,7 +175,7 @@ enum err session_start(struct call *c, const struct id *person, enum session_lev
 	session_settle(c, false);
 	enum err e = s.scratch.failed ? ERR_NOMEM : session_end(c);
 	if (!e)
-		e = session_token(c->next.token);
+		e = proof ? token_by(c, proof, c->next.token) : session_token(c->next.token);
 	if (!e)
 		e = session_digest(c, c->next.token, s.digest);
 	if (!e)
@@ -169,6 +184,36 @@ enum err session_start(struct call *c, const struct id *person, enum session_lev
 	if (e)
 		session_settle(c, false);
 	return e;
+}
+
+enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up)
+{
+	return start(c, person, level, stepped_up, NULL);
+}
+
+enum err session_start_by(struct call *c, const struct id *person, enum session_level level, const char *proof)
+{
+	return start(c, person, level, false, proof);
+}
+
+bool session_twice(struct call *c, const char *proof, enum session_level level)
+{
+	char token[TOKEN_TEXT + 1];
+	uint8_t d[DIGEST_LEN];
+	struct session s = {.level = SESSION_HALF};
+	enum err e = token_by(c, proof, token);
+	if (!e)
+		e = session_digest(c, token, d);
+	if (!e)
+		e = store_session_get(c->st, d, c->now, c->k->conf->session_idle, &s);
+	bool twice = !e && s.level == level && c->now >= s.created && c->now - s.created < TWICE_LIFE;
+	if (twice) {
+		memcpy(c->token, token, sizeof c->token);
+		c->token_new = true;
+	}
+	session_clear(&s);
+	secret_wipe(token, sizeof token);
+	return twice;
 }
 
 void session_settle(struct call *c, bool committed)

@@ -140,6 +140,34 @@ static void the_answer_is_out_first(void **state)
 	chaos_stop(c0);
 }
 
+/* A double click: the second form has the first one's cookie, and its answer is all that the browser keeps. */
+static void a_form_that_went_out_twice(void **state)
+{
+	char before[sizeof c0->cookie], csrf[sizeof c0->csrf], after[sizeof c0->cookie];
+
+	(void)state;
+	fault_clock(CHAOS_NOW);
+	chaos_start(c0, true);
+	assert_true(post_login(c0, "taro") && take_code(c0));
+	memcpy(before, c0->cookie, sizeof before);
+	memcpy(csrf, c0->csrf, sizeof csrf);
+	assert_true(chaos_post(c0, "forgot.code", "login", "taro", "code", code, NULL) && chaos_at(c0, "/"));
+	memcpy(after, c0->cookie, sizeof after);
+	assert_string_not_equal(after, before);
+	for (int64_t wait = 0; wait <= 60; wait += 20) {
+		fault_clock(CHAOS_NOW + wait);
+		memcpy(c0->cookie, before, sizeof before);
+		memcpy(c0->csrf, csrf, sizeof csrf);
+		(void)chaos_post(c0, "forgot.code", "login", "taro", "code", code, NULL);
+		assert_int_equal(chaos_at(c0, "/"), wait < 60);
+		assert_string_equal(c0->cookie, wait < 60 ? after : before);
+	}
+	assert_int_equal(chaos_sql(c0, "SELECT count(*) FROM session"), 1);
+	memcpy(c0->cookie, after, sizeof after);
+	assert_true(chaos_get(c0, "reset.factor"));
+	chaos_stop(c0);
+}
+
 static int fresh(void **state)
 {
 	(void)state;
@@ -159,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(the_answer_is_out_first, fresh, gone),
+	    cmocka_unit_test_setup_teardown(a_form_that_went_out_twice, fresh, gone),
 	    cmocka_unit_test_setup_teardown(every_call, fresh, gone),
 	};
 

@@ -16,6 +16,7 @@ from browser import Browser, Http, Site, mailed  # noqa: E402
 from conftest import BUILD, SANITIZED  # noqa: E402
 from counted import Counted  # noqa: E402
 from harness import Person, wait_until  # noqa: E402
+from selenium.webdriver import ActionChains  # noqa: E402
 
 NEW = "mikan to densha 27"
 OWN_BIRTH, TWIN_BIRTH = "1980-01-01", "1950-04-01"
@@ -40,7 +41,8 @@ HALF, PAPER, OPEN, GONE = (Member("half", seed=False), Member("paper", password=
 TWINS = [Member(f"twin{i}", FAMILY, TWIN_BIRTH, seed=False) for i in range(2)]
 CHILD = Member("child", FAMILY, "2001-02-03")
 GUESSED = Member("guessed", seed=False)
-EVERYBODY = [APP, CHAIN, LINKED, TRIED, MAIL, BORN, STAFF, HALF, PAPER, OPEN, GONE, *TWINS, CHILD, GUESSED]
+HARRIED, SHARED = Member("harried"), Member("sharing")
+EVERYBODY = [APP, CHAIN, LINKED, TRIED, MAIL, BORN, STAFF, HALF, PAPER, OPEN, GONE, *TWINS, CHILD, GUESSED, HARRIED, SHARED]
 
 
 def put_mailcode(site, *logins):
@@ -54,7 +56,7 @@ def site():
     folder.chmod(0o755)
     s = Site(folder, EVERYBODY, "mail.from = no-reply@example.jp\n")
     by_mail = [p.login for p in (MAIL, BORN, STAFF, *TWINS, GUESSED)]
-    confirmed = [f"={p.login}" for p in (APP, CHAIN, LINKED, TRIED, HALF, PAPER, GONE, CHILD)]
+    confirmed = [f"={p.login}" for p in (APP, CHAIN, LINKED, TRIED, HALF, PAPER, GONE, CHILD, HARRIED, SHARED)]
     put_mailcode(s, *by_mail, *confirmed)
     s.ctl("user", "disable", GONE.login)
     s.counted = None if SANITIZED else Counted(folder, s)
@@ -179,6 +181,13 @@ def raw(site, verb, where, body=None, headers=None):
     return r.status, text
 
 
+def stale(site, cookies):
+    """What still has the cookies of before."""
+    h = Http(site, "198.51.100.2")
+    h.cookies = dict(cookies)
+    return h.get("/forgot/password")
+
+
 def test_the_link_belongs_to_the_browser_that_asked(site):
     first, other = Http(site, "198.51.100.2"), Http(site, "198.51.100.3")
     ask(site, first, LINKED.login)
@@ -206,12 +215,31 @@ def test_the_link_belongs_to_the_browser_that_asked(site):
     assert (first.status, first.to) == (303, "/") and first.cookies["kosmo"] != cookie["kosmo"]
     assert first.get("/").to == "/forgot/factor"
     assert first.get(path(site, link)).to == "/forgot/factor"
-    stale = Http(site, "198.51.100.2")
-    stale.cookies = cookie
-    assert stale.get("/forgot/factor").to.startswith("/forgot/password")
-    stale.get("/forgot/password")
-    assert "can no longer be used" in stale.post("/forgot/link", token=token).text
-    assert stale.post("/forgot/code", login=LINKED.login, code=code).error
+    begun = site.rows("SELECT count(*) FROM session")
+    twice = stale(site, cookie)  # a double click: the second one knows nothing of the first one's answer
+    twice.post("/forgot/link", token=token)
+    assert (twice.status, twice.to, twice.cookies) == (303, "/", first.cookies)
+    assert site.rows("SELECT count(*) FROM session") == begun
+    late = stale(site, cookie)
+    site.write("UPDATE session SET seen = seen - 3600 WHERE level = 5")
+    assert "can no longer be used" in late.post("/forgot/link", token=token).text
+    assert late.post("/forgot/code", login=LINKED.login, code=code).error
+
+
+def test_a_code_sent_twice_leads_on_until_it_went_further(site):
+    h = Http(site, "198.51.100.5")
+    ask(site, h, SHARED.login)
+    code, link = mailed(site.mail(SHARED.email))
+    cookie = dict(h.cookies)
+    assert h.post("/forgot/code", login=SHARED.login, code=code).to == "/"
+    twice = stale(site, cookie)
+    assert twice.post("/forgot/code", login=SHARED.login, code=wrong(code)).error
+    assert twice.post("/forgot/code", login=SHARED.login, code=code).to == "/" and twice.cookies == h.cookies
+    assert stale(site, {}).post("/forgot/code", login=SHARED.login, code=code).error
+    assert "can no longer be used" in stale(site, cookie).post("/forgot/link", token=path(site, link).rsplit("/", 1)[1]).text
+    h.get("/forgot/factor")
+    wait_until(lambda: h.post("/forgot/factor", code=SHARED.code()).to == "/", 30, "a code that is taken")
+    assert stale(site, cookie).post("/forgot/code", login=SHARED.login, code=code).error
 
 
 def test_a_reset_is_no_login(site):
@@ -286,6 +314,59 @@ def test_a_mail_a_minute(site):
     site.write("UPDATE counter SET not_before = 0 WHERE kind = 32 AND failures = 1")
     ask(site, h, GUESSED.login)
     assert mails(site) == before + 2
+
+
+def test_strangers_do_not_stop_the_owner(site, browser):
+    """They have mails and codes sent until there are none left for them, and type those wrong: the owner's link, the owner's
+    mails and codes are not theirs to use up."""
+    b = browser
+    b.get(site.url + "/login")
+    b.fill(login=HARRIED.login, password=HARRIED.password)
+    b.at("/login/code").fill(code=HARRIED.codes()[0])
+    b.at("/first/birth-date")
+    b.d.delete_cookie("kosmo")
+    b.get(site.url + "/forgot/password")
+    b.fill(login=HARRIED.login)
+    _, link = mailed(site.mail(HARRIED.email))
+    strangers, before = [Http(site, f"203.0.113.{i}") for i in range(7)], mails(site)
+    for h in strangers[:5]:
+        ask(site, h, HARRIED.login)
+        site.write("UPDATE counter SET not_before = 0 WHERE kind = 32")
+    theirs = {mailed(site.mail(HARRIED.email))[0] for _ in range(5)}
+    for h in strangers[5:]:
+        h.get("/forgot/password").post("/forgot/password", login=HARRIED.login)
+    for h in strangers[1:4]:
+        for _ in range(4):
+            h.post("/forgot/code", login=HARRIED.login, code=next(c for c in ("000000", "111111", "222222", "333333", "444444",
+                                                                              "555555") if c not in theirs))
+    assert mails(site) == before + 5
+    b.get(link)
+    assert "press the button" in b.text
+    b.get(site.url + "/forgot/password")
+    b.fill(login=HARRIED.login)
+    code, link = mailed(site.mail(HARRIED.email))
+    assert mails(site) == before + 6
+    b.fill(code=wrong(code))
+    assert b.error("code")
+    b.get(link)
+    ActionChains(b.d).double_click(b.find("button.main")).perform()
+    b.at("/forgot/factor")
+    assert site.rows("SELECT count(*) FROM audit WHERE event = 'reset.opened' AND person = (SELECT id FROM person WHERE login = ?)",
+                     HARRIED.login) == [(1,)]
+
+
+def test_a_network_asks_so_often(site):
+    """Whomever: nobody's names are counted as somebody's, and the pages stay the same."""
+    h, before = Http(site, "203.0.113.77"), mails(site)
+    site.write("DELETE FROM counter WHERE kind = 32")
+    for i in range(20):
+        ask(site, h, f"nobody-{i}")
+    page = h.text
+    h.post("/forgot/password", login=CHILD.login)
+    assert h.text.replace(CHILD.login, "nobody-19") == page
+    ask(site, Http(site, "203.0.113.78"), CHILD.login)
+    site.mail(FAMILY)
+    assert mails(site) == before + 1
 
 
 def test_birth_dates_are_counted_whatever_the_form(site):
