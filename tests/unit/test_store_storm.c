@@ -73,7 +73,8 @@ static int install(void **state)
 		return -1;
 	vfs = sqlite3_vfs_find(NULL);
 	for (size_t i = 0; i < sizeof names / sizeof *names && real_write == NULL; i++) {
-		*(sqlite3_syscall_ptr *)&real_write = vfs->xGetSystemCall(vfs, names[i]);
+		sqlite3_syscall_ptr there = vfs->xGetSystemCall(vfs, names[i]);
+		memcpy(&real_write, &there, sizeof there);
 		if (real_write != NULL)
 			(void)vfs->xSetSystemCall(vfs, names[i], (sqlite3_syscall_ptr)bad_write);
 	}
