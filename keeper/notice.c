@@ -20,19 +20,33 @@ static const struct rule {
 /* Stands for the mail where there is nobody to write to: as much is written into the store. */
 static const struct quota no_mail = {.name = "notice-none", .most = INT64_MAX, .window = 86400};
 
+/* Whose quotas these are: nothing that stands against the person, and nothing for kosmoctl user unlock to forget. */
+static enum err quotas_of(const struct keeper *k, const struct id *owner, struct id *ret)
+{
+	uint8_t d[DIGEST_LEN];
+	const struct seal_part part[] = {{"notice", 6}, {owner->b, ID_LEN}};
+	enum err e = seal_mac(k->seal, SEAL_COUNTER, part, 2, d);
+	if (!e)
+		memcpy(ret->b, d, ID_LEN);
+	return e;
+}
+
 /* owner: p's id, or a bucket of unknown names with p NULL. */
 static enum err tell(struct keeper *k, struct store *st, const struct id *owner, const struct person *p,
 		     enum mail_text text, const struct fill *values, int64_t now, bool *ret_told)
 {
 	const struct rule *r = rules;
 	int64_t wait;
+	struct id quotas;
 	while (r->text != text)
 		r++;
-	enum err e = limits_take(st, k->seal, &r->quota, owner, now, false, &wait);
+	enum err e = quotas_of(k, owner, &quotas);
+	if (!e)
+		e = limits_take(st, k->seal, &r->quota, &quotas, now, false, &wait);
 	if (e)
 		return e == ERR_DENIED ? ERR_NONE : e;
 	if (!p || !p->email_verified)
-		return limits_take(st, k->seal, &no_mail, owner, now, false, &wait);
+		return limits_take(st, k->seal, &no_mail, &quotas, now, false, &wait);
 	e = mail_tell(k, st, p, p->email, text, values, now, MAIL_NEWS_LIFE, NULL);
 	if (!e)
 		*ret_told = true;
