@@ -20,7 +20,7 @@ struct birth {
 static enum err birth_check(struct call *c, struct person *p, void *arg)
 {
 	struct birth *b = arg;
-	enum err e = birth_try(c->st, c->k->seal, p, b->typed, c->now, &b->right);
+	enum err e = birth_try(c->st, c->k->seal, &quota_birth, p, b->typed, c->now, &b->right);
 	if (e == ERR_DENIED) {
 		view_error(c, "birth_date",
 			   T(c, N_("The birth date was wrong too often. Please try again tomorrow, or contact us.")));

@@ -14,6 +14,8 @@
 
 #define FAMILY_MAX 32 /* people of one address that are looked at */
 
+/* Not the common one: a stranger who knows an address would use it up, and learns here nothing of what was right. */
+static const struct quota quota_birth_ids = {.name = "birth-ids", .most = 5, .window = 86400};
 static const struct quota quota_ids = {.name = "ids", .most = 5, .window = 3600};
 static const struct quota quota_ids_sent = {.name = "ids-sent", .most = 5, .window = 3600, .apart = 60};
 
@@ -222,7 +224,7 @@ static enum err match(struct work *w, const struct id *id, struct person *first,
 	bool right = false;
 	enum err e = store_person_by_id(w->st, id, &p);
 	if (!e && p.email_verified && attempt_usable(&p, DOOR_WEB, w->asked->now) && !p.frozen) {
-		e = birth_try(w->st, w->k->seal, &p, w->asked->birth, w->asked->now, &right);
+		e = birth_try(w->st, w->k->seal, &quota_birth_ids, &p, w->asked->birth, w->asked->now, &right);
 		e = e == ERR_DENIED ? ERR_NONE : e;
 	}
 	if (!e && right) {

@@ -85,6 +85,8 @@ enum err new_password_change(struct keeper *k, struct store *st, struct person *
 		e = store_session_end_all(st, &p->id, except);
 	if (!e) /* whoever knew the old one may have asked for it */
 		e = store_code_drop(st, &p->id, CODE_NEW_EMAIL);
+	if (!e) /* nothing is forgotten any more */
+		e = store_code_drop(st, &p->id, CODE_RESET);
 	if (!e)
 		e = mail_notice(k, st, p, lang, MAIL_PASSWORD_CHANGED, NULL, NULL, by->time, ret_mailed);
 	return e ? e : store_audit(st, &row);
