@@ -19,7 +19,7 @@ static enum err unlock_tx(struct ctl *c, const char *login, int64_t *ret_n)
 	for (size_t i = 0; !e && i < 2; i++)
 		e = limits_disabled(c->st, &p.id, kinds[i], &disabled[i]);
 	if (!e)
-		e = limits_forget_all(c->st, &p.id, ret_n);
+		e = store_counter_clear_all(c->st, &p.id, -1, ret_n);
 	if (!e)
 		e = ctl_audit(c, &p.id, "user.unlock", "");
 	for (size_t i = 0; !e && i < 2; i++) {

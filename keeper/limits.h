@@ -86,10 +86,7 @@ int64_t limits_wait(int64_t failures);
 struct quota {
 	const char *name;
 	int64_t most, window, apart; /* apart: seconds between two, 0 none */
-	bool news;		     /* of notices: nobody is kept out by it, and limits_forget_all leaves it alone */
 };
-/* [tx] All that keeps this person out is forgotten; *ret_n: how much was counted. */
-enum err limits_forget_all(struct store *st, const struct id *person, int64_t *ret_n);
 extern const struct quota quota_birth, quota_address /* mails to an address that is to be confirmed */;
 /* [tx] Takes one. ERR_DENIED: none left; *ret_wait: seconds until the next (also on success: until the one after). */
 enum err limits_take(struct store *st, const struct seal *s, const struct quota *q, const struct id *person,

@@ -11,14 +11,14 @@ static const struct rule {
 	enum mail_text text;
 	struct quota quota;
 } rules[] = {
-    {MAIL_LANE_CLOSED, {.name = "notice-lane", .most = 1, .window = 86400, .news = true}},
-    {MAIL_FACTOR_DISABLED, {.name = "notice-disabled", .most = 3, .window = 86400, .news = true}},
-    {MAIL_FACTOR_ENABLED, {.name = "notice-enabled", .most = 3, .window = 86400, .news = true}},
-    {MAIL_NEW_BROWSER, {.name = "notice-browser", .most = 10, .window = 86400, .news = true}},
-    {MAIL_NEW_PLACE, {.name = "notice-place", .most = 10, .window = 86400, .news = true}},
+    {MAIL_LANE_CLOSED, {.name = "notice-lane", .most = 1, .window = 86400}},
+    {MAIL_FACTOR_DISABLED, {.name = "notice-disabled", .most = 3, .window = 86400}},
+    {MAIL_FACTOR_ENABLED, {.name = "notice-enabled", .most = 3, .window = 86400}},
+    {MAIL_NEW_BROWSER, {.name = "notice-browser", .most = 10, .window = 86400}},
+    {MAIL_NEW_PLACE, {.name = "notice-place", .most = 10, .window = 86400}},
 };
 /* Stands for the mail where there is nobody to write to: as much is written into the store. */
-static const struct quota no_mail = {.name = "notice-none", .most = INT64_MAX, .window = 86400, .news = true};
+static const struct quota no_mail = {.name = "notice-none", .most = INT64_MAX, .window = 86400};
 
 /* Whose quotas these are: nothing that stands against the person, and nothing for kosmoctl user unlock to forget. */
 static enum err quotas_of(const struct keeper *k, const struct id *owner, struct id *ret)

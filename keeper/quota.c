@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define KIND_QUOTA 32 /* beside enum factor_kind */
-#define KIND_NEWS  33
 
 const struct quota quota_birth = {.name = "birth", .most = 5, .window = 86400};
 const struct quota quota_address = {.name = "address", .most = 5, .window = 3600, .apart = 60};
@@ -15,7 +14,7 @@ static enum err key_of(const struct seal *s, const struct quota *q, const struct
 	uint8_t d[DIGEST_LEN];
 	const struct seal_part part[] = {{"quota", 5}, {q->name, strlen(q->name)}};
 	enum err e = seal_mac(s, SEAL_COUNTER, part, 2, d);
-	*ret = (struct counter_key){.owner = *person, .kind = q->news ? KIND_NEWS : KIND_QUOTA, .lane = LANE_ALL};
+	*ret = (struct counter_key){.owner = *person, .kind = KIND_QUOTA, .lane = LANE_ALL};
 	memcpy(ret->what.b, d, ID_LEN);
 	return e;
 }
@@ -80,18 +79,4 @@ enum err limits_forget(struct store *st, const struct seal *s, const struct quot
 	struct counter_key key;
 	enum err e = key_of(s, q, person, &key);
 	return e ? e : store_counter_clear(st, &key);
-}
-
-enum err limits_forget_all(struct store *st, const struct id *person, int64_t *ret_n)
-{
-	static const int kinds[] = {FACTOR_NONE,     FACTOR_TOTP,    FACTOR_RECOVERY,
-				    FACTOR_MAILCODE, FACTOR_PASSKEY, KIND_QUOTA};
-	enum err e = ERR_NONE;
-	*ret_n = 0;
-	for (size_t i = 0; !e && i < sizeof kinds / sizeof *kinds; i++) {
-		int64_t n = 0;
-		e = store_counter_clear_all(st, person, kinds[i], &n);
-		*ret_n += n;
-	}
-	return e;
 }
