@@ -168,6 +168,7 @@ def hands(pid):
 def test_without_its_hand_the_mailer_ends(instance, program):
     i = instance(**program.options())
     client = i.start()
+    assert send(client) == ("sent", "")
     hand, = hands(i.process.pid)
     assert sorted(os.listdir(f"/proc/{hand}/fd")) == ["0", "1", "2", "3"]
     os.kill(hand, signal.SIGKILL)
