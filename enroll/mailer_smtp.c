@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECT_S   10L
+#define CONNECT_S   15L	  /* with greeting, TLS and login */
 #define REPLY_S	    30L	  /* for each reply */
 #define TOTAL_MS    60000 /* a mail, whatever the number of relays */
+#define QUIT_MS	    1000  /* for a farewell: who was silent before is silent then too */
 #define LEAST_MS    5000  /* with less of it no other relay is begun with */
 #define KEEP_IDLE_S 30L
 #define WORDS_ALL   120 /* bytes of a reason that are the relays' own, where there are several */
@@ -39,7 +40,8 @@ struct smtp {
 	/* of the mail under way */
 	struct buf text;
 	size_t sent;
-	int replies; /* how many lines came */
+	int replies;	 /* how many lines came */
+	int64_t quit_at; /* when we took our leave; 0: not yet */
 	enum stage stage;
 	int refusal; /* the code with which this stage was refused, 0 if it was not */
 	char words[512];
@@ -101,6 +103,8 @@ static int smtp_command(CURL *curl, curl_infotype type, char *line, size_t len, 
 	struct smtp *s = arg;
 
 	(void)curl;
+	if (type == CURLINFO_HEADER_OUT && len >= 4 && memcmp(line, "QUIT", 4) == 0)
+		s->quit_at = clock_mono_ms();
 	for (size_t i = 0; type == CURLINFO_HEADER_OUT && i < sizeof(stages) / sizeof(stages[0]); i++) {
 		size_t n = strlen(stages[i].command);
 		if (len >= n && memcmp(line, stages[i].command, n) == 0) {
@@ -126,7 +130,8 @@ static int smtp_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_o
 	long long give_up = atomic_load(&s->m->give_up);
 
 	(void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
-	return give_up != 0 && clock_mono_ms() >= give_up;
+	return (give_up != 0 && clock_mono_ms() >= give_up) ||
+	       (s->quit_at != 0 && clock_mono_ms() >= s->quit_at + QUIT_MS);
 }
 
 /* ---- carriers ---- */
@@ -213,6 +218,7 @@ static CURLcode smtp_perform(struct smtp *s)
 {
 	s->sent = 0;
 	s->replies = s->refusal = 0;
+	s->quit_at = 0;
 	s->stage = STAGE_HELLO;
 	s->words[0] = s->error[0] = '\0';
 	return curl_easy_perform(s->curl);

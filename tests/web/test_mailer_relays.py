@@ -147,13 +147,13 @@ def test_a_mail_that_was_cut_off(instance, relay, dot):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("how", ["hello", "MAIL", "DATA"])
-def test_a_silent_one_costs_30_seconds(instance, relay, how):
+@pytest.mark.parametrize("how, seconds", [("hello", 15), ("MAIL", 30), ("DATA", 30)])
+def test_what_a_silent_one_costs(instance, relay, how, seconds):
     one, other = Script(**{how: ""}), relay()
     client = instance(smtp=two(one.at, other.at), smtp_tls="none").start()
     begin = time.monotonic()
     assert send(client) == ("sent", "")
-    assert 25 < time.monotonic() - begin < 40
+    assert seconds - 1 < time.monotonic() - begin < seconds + 8
     begin = time.monotonic()
     assert send(client) == ("sent", "")  # and once only
     assert time.monotonic() - begin < 5 and len(other.mails) == 2
@@ -165,7 +165,7 @@ def test_all_silent_takes_a_minute(instance):
     client = instance(smtp=" ".join(r.at for r in relays), smtp_tls="none").start()
     begin = time.monotonic()
     state, reason = send(client)
-    assert state == "temporary" and reason.count("(127.0.0.1:") == 2
+    assert state == "temporary" and reason.count("(127.0.0.1:") == 4
     assert 55 < time.monotonic() - begin < 70
 
 
