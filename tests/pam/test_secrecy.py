@@ -176,9 +176,10 @@ def test_sshd_says_the_same(keeper, module_folder):
         guessed_until_it_waits(keeper, LOCKED_OUT.login)
         app, mail = PEOPLE["enter_app"][1], PEOPLE["enter_mail_right"][1]
         for name, login, *replies in (
+                ("locked", LOCKED_OUT.login, LOCKED_OUT.password, LOCKED_OUT.code()),  # first: the wait is a few seconds
                 ("app, Enter", app.login, app.password, "", app.code(1)), ("mail, Enter", mail.login, mail.password, "", "123456"),
                 ("unknown, Enter", "nobody-there", "wrong", "", "123456"), ("mail, wrong, Enter", mail.login, "wrong", "", "123456"),
-                ("locked", LOCKED_OUT.login, LOCKED_OUT.password, LOCKED_OUT.code()), ("unknown", "nobody-at-all", "wrong", "123456"), ("wrong", PEOPLE["right"][1].login, "wrong", PEOPLE["right"][1].code()),
+                ("unknown", "nobody-at-all", "wrong", "123456"), ("wrong", PEOPLE["right"][1].login, "wrong", PEOPLE["right"][1].code()),
                 ("disabled", PEOPLE["disabled"][1].login, PEOPLE["disabled"][1].password, PEOPLE["disabled"][1].code()),
                 ("unenrolled", PEOPLE["unenrolled"][1].login, PEOPLE["unenrolled"][1].password, "123456")):
             c = s.ssh(login, *replies)
