@@ -71,12 +71,12 @@ static enum err mailcode_verify(struct factor_check *c, const char *canonical)
 }
 
 const struct factor factors[] = {
-    {FACTOR_MAILCODE, "mailcode", true, false, mailcode_takes, mailcode_verify},
-    {FACTOR_TOTP, "totp", false, false, totp_takes, totp_verify},
-    {FACTOR_RECOVERY, "recovery", false, false, recovery_looks_like, recovery_verify},
+    {"mailcode", mailcode_takes, mailcode_verify, FACTOR_MAILCODE, true, false},
+    {"totp", totp_takes, totp_verify, FACTOR_TOTP, false, false},
+    {"recovery", recovery_looks_like, recovery_verify, FACTOR_RECOVERY, false, false},
     /* counted with the recovery codes, beside which it is typed */
-    {FACTOR_RECOVERY, "admin", false, true, recovery_admin_looks_like, admin_verify},
-    {FACTOR_NONE, NULL, false, false, NULL, NULL},
+    {"admin", recovery_admin_looks_like, admin_verify, FACTOR_RECOVERY, false, true},
+    {NULL, NULL, NULL, FACTOR_NONE, false, false},
 };
 
 const struct factor *factor_for(const char *canonical, enum factor_kind asked)

@@ -23,14 +23,14 @@ struct factor_check {
 };
 
 struct factor {
-	enum factor_kind kind;
 	const char *name; /* as in audit rows: "totp" */
-	bool asked; /* takes only what was typed where it was asked for: six digits may be an app's or mailed ones */
-	bool anew;  /* leads to registering anew and nowhere else: it is no login, and not used up by it */
 	/* Could this canonical text (text_code) be meant for it? */
 	bool (*takes)(const char *canonical);
 	/* [tx] Checks and consumes: ERR_NONE, ERR_DENIED (wrong), ERR_EXISTS (right, but used before). */
 	enum err (*verify)(struct factor_check *c, const char *canonical);
+	enum factor_kind kind;
+	bool asked; /* takes only what was typed where it was asked for: six digits may be an app's or mailed ones */
+	bool anew;  /* leads to registering anew and nowhere else: it is no login, and not used up by it */
 };
 
 extern const struct factor factors[]; /* ends with kind FACTOR_NONE */

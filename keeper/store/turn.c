@@ -104,6 +104,13 @@ static bool may_go_on(const struct turn *t)
 	       strcmp(t->db, first->own->db) == 0;
 }
 
+/* With the lock held. */
+static void wait_among(struct turn *t, struct turn_part *p)
+{
+	p->next = t->waiting;
+	t->waiting = p;
+}
+
 bool turn_pass(struct turn *t, enum err *ret)
 {
 	struct turn_part p = {.over = false};
@@ -114,10 +121,8 @@ bool turn_pass(struct turn *t, enum err *ret)
 		goto out;
 	passed = true;
 	t->parts++;
-	if (ret != NULL) {
-		p.next = t->waiting;
-		t->waiting = &p;
-	}
+	if (ret != NULL)
+		wait_among(t, &p);
 	hand_over(t);
 	if (ret == NULL)
 		goto out;
