@@ -40,10 +40,10 @@ class Crowd:
             self.free.append(p)
 
 
-def dialogue(socket, p, code, timeout=10):
+def dialogue(socket, p, code, timeout=10, rhost="192.0.2.8"):
     """The verdict of one login."""
     with Client(socket, timeout) as c:
-        said = c.ask("begin", {"phase": "auth", "service": "test", "user": p.login, "rhost": "192.0.2.8"})
+        said = c.ask("begin", {"phase": "auth", "service": "test", "user": p.login, "rhost": rhost})
         for text in p.password, code:
             if said[0] != "ask":
                 break

@@ -299,13 +299,14 @@ def check(s):
     for login, names in s.names.items():
         assert people[login]["name"] in names, login
     assert set(s.added) <= set(people)
-    for e in s.enrolments:
+    for i, e in enumerate(s.enrolments):
         assert e.done, (e.p.login, e.page()[0])
-        assert dialogue(site.socket, e.p_with(), e.code()) == "allow", e.p.login
+        here = f"198.51.100.{i % 250 + 1}"  # the crowd's replays may have shut their own address
+        assert dialogue(site.socket, e.p_with(), e.code(), rhost=here) == "allow", e.p.login
         if e.codes:
             assert len(e.codes) == 10
-            wait = dialogue(site.socket, e.p_with(), e.codes[3]), dialogue(site.socket, e.p_with(), e.codes[3])
-            assert wait == ("allow", "deny"), (e.p.login, wait)
+            wait = [dialogue(site.socket, e.p_with(), e.codes[3], rhost=here) for _ in range(2)]
+            assert wait == ["allow", "deny"], (e.p.login, wait)
     known = {"key", "kosmo.conf", "kosmo.conf.d", "kosmo.db", "kosmo.db-wal", "kosmo.db-shm", "run", "site", "mail", "people.csv", "passwords.csv",
              "keeper.log", "mailer.log", "enrolld.log"}
     left = {f.name for f in site.dir.iterdir()} - known
