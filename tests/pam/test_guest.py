@@ -13,7 +13,7 @@ from conftest import BUILD, MODULE, SANITIZED, THREAD_SANITIZED, Result
 from fake_keeper import FakeKeeper, ask, tell, verdict
 from harness import Instance, Person
 
-TSAN = {"TSAN_OPTIONS": "halt_on_error=0 exitcode=66"}
+TSAN = {"TSAN_OPTIONS": f"halt_on_error=0 exitcode=66 suppressions={pathlib.Path(__file__).with_name('tsan.supp')}"}
 SUCCESS, PERM_DENIED, AUTH_ERR, UNAVAIL = 0, 6, 7, 9
 LOGIN = [ask("Password: "), ask("Code: "), verdict("allow")]
 RIGHT, WRONG = ["correct", "123456"], ["correct", "654321"]
