@@ -384,7 +384,7 @@ static struct person *people(struct fixture *f, size_t n)
 
 	begin(f);
 	for (size_t i = 0; i < n; i++) {
-		char login[16];
+		char login[32];
 
 		snprintf(login, sizeof login, "p%zu", i);
 		p[i] = person_make(login);

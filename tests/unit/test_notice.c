@@ -186,7 +186,7 @@ static void a_new_browser_is_told(void **state)
 	w->p.last_login = now;
 	save(w);
 	for (int i = 0; i < 12; i++) {
-		char name[16];
+		char name[32];
 		snprintf(name, sizeof name, "other %d", i);
 		log_in(w, DOOR_WEB, name, "192.0.2.7", now += 60);
 		if (i < 9) /* with the first one ten a day */
