@@ -178,7 +178,8 @@ static void test_odd_texts(void **state)
 		bool ours = !e && pamconf_run(&c, PAMCONF_AUTH, debugged, NULL) == PAM_SUCCESS;
 		bool theirs = pam_start_confdir("outer", "nobody", &conv, folder, &pamh) == PAM_SUCCESS &&
 			      pam_authenticate(pamh, 0) == PAM_SUCCESS;
-		pam_end(pamh, PAM_ABORT);
+		if (pamh)
+			pam_end(pamh, PAM_ABORT);
 		pamconf_free(&c);
 		if (theirs != ours)
 			fail_msg("libpam %s, we %s (%s):\n%s", theirs ? "lets in" : "does not",
