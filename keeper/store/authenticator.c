@@ -107,17 +107,14 @@ static enum err load(struct query *q, const struct id *person, struct authentica
 		   : q->e;
 }
 
-enum err store_authenticators(struct store *st, const struct id *person, struct authenticator *ret, size_t max,
-			      size_t *ret_n)
+enum err authenticators_read(struct store *st, const struct id *person, struct authenticator *ret, size_t max,
+			     size_t *ret_n)
 {
 	struct query q = {.st = st};
 	enum db_step step = DB_DONE;
 	size_t n = 0;
-	enum err e = store_read_begin(st);
+	enum err e = person_verify(st, person);
 
-	if (e != ERR_NONE)
-		return e;
-	e = person_verify(st, person);
 	if (e == ERR_NONE)
 		e = query_open(&q, st, SQL_AUTHENTICATORS, ARGS(V_ID(person), V_INT(max)));
 	while (e == ERR_NONE && n < max && (step = query_step(&q)) == DB_ROW)
@@ -125,11 +122,22 @@ enum err store_authenticators(struct store *st, const struct id *person, struct 
 	if (e == ERR_NONE && step == DB_ERROR)
 		e = q.e;
 	query_close(&q);
-	store_read_end(st);
 	if (e == ERR_NONE)
 		*ret_n = n;
 	else
 		authenticator_wipe(ret, n);
+	return e;
+}
+
+enum err store_authenticators(struct store *st, const struct id *person, struct authenticator *ret, size_t max,
+			      size_t *ret_n)
+{
+	enum err e = store_read_begin(st);
+
+	if (e != ERR_NONE)
+		return e;
+	e = authenticators_read(st, person, ret, max, ret_n);
+	store_read_end(st);
 	return e;
 }
 
@@ -247,6 +255,8 @@ enum err store_authenticator_remove(struct store *st, const struct id *person, c
 
 	if (e == ERR_NONE)
 		e = store_write_one(st, SQL_AUTHENTICATOR_REMOVE, ARGS(V_ID(person), V_ID(id)));
+	if (e == ERR_NONE)
+		e = passkey_remove(st, id);
 	return e == ERR_NONE ? person_remac(st, person) : e;
 }
 

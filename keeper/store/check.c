@@ -108,17 +108,24 @@ enum err check_people(struct store *st, int64_t *ret_people, int64_t *ret_bad)
 	return e;
 }
 
-static enum err count_orphans(struct store *st, int64_t *ret)
+static enum err count_of(struct store *st, enum sql which, int64_t *n)
 {
 	struct query q;
-	enum err e = query_first(&q, st, SQL_ORPHANS, NULL, 0);
+	enum err e = query_first(&q, st, which, NULL, 0);
 
 	if (e == ERR_NONE) {
-		*ret = query_int(&q, 0);
+		*n += query_int(&q, 0);
 		e = q.e;
 	}
 	query_close(&q);
 	return e;
+}
+
+static enum err count_orphans(struct store *st, int64_t *ret)
+{
+	enum err e = count_of(st, SQL_ORPHANS, ret);
+
+	return e == ERR_NONE && st->schema >= SCHEMA_PASSKEYS ? count_of(st, SQL_ORPHANS_PASSKEYS, ret) : e;
 }
 
 enum err store_check(struct store *st, store_check_bad bad, void *arg, struct store_check *ret)

@@ -16,6 +16,7 @@ struct store {
 	const struct seal *seal;
 	struct db_stmt *stmt[SQL__MAX]; /* prepared at first use, kept */
 	char *path;			/* as it was opened; NULL while it is made or upgraded */
+	int64_t schema;			/* as it was opened */
 	bool writing;			/* between begin and commit or rollback */
 	struct turn turn;		/* if it leads the transaction that it writes in */
 	struct store *at; /* whose connection and statements: another's where that one's transaction goes on here */
@@ -82,6 +83,15 @@ enum err part_text(const uint8_t **p, const uint8_t *end, char *ret, size_t cap)
 /* The person's MAC, in person.c: check it, and make it anew after a change. */
 enum err person_verify(struct store *st, const struct id *id);
 enum err person_remac(struct store *st, const struct id *id);
+/* store_authenticators within a snapshot that the caller has begun. */
+enum err authenticators_read(struct store *st, const struct id *person, struct authenticator *ret, size_t max,
+			     size_t *ret_n);
+/* [tx] What passkey.c keeps of an authenticator, of any kind; of all of a person's. */
+enum err passkey_remove(struct store *st, const struct id *authenticator);
+enum err passkey_remove_all(struct store *st, const struct id *person);
+/* The first schema with passkeys. */
+#define SCHEMA_PASSKEYS 4
+
 /* [tx] With everything that is theirs, published or not. */
 enum err person_erase(struct store *st, const struct id *id);
 

@@ -101,6 +101,15 @@ static const struct migration migrations[] = {
     ALL(3, "ALTER TABLE outbox ADD COLUMN urgent BIGINT NOT NULL DEFAULT 0"),
     ALL(3, "DROP INDEX outbox_due"),
     ALL(3, "CREATE INDEX outbox_due ON outbox (urgent, next_try) WHERE state = 1"),
+
+    /* Beside an authenticator of kind 4. credential: digest of its id, which nobody else may have; what does not change
+     * is sealed, and its digest is the authenticator's secret. */
+    ALL(4, "CREATE TABLE passkey (authenticator BYTEA NOT NULL PRIMARY KEY, person BYTEA NOT NULL, "
+	   "credential BYTEA NOT NULL UNIQUE, sealed BYTEA NOT NULL, sign_count BIGINT NOT NULL, "
+	   "backed_up BIGINT NOT NULL)"),
+    ALL(4, "CREATE INDEX passkey_person ON passkey (person)"),
+    CLUSTERED(4, "CREATE TABLE spent (digest BYTEA NOT NULL PRIMARY KEY, expires BIGINT NOT NULL)"),
+    ALL(4, "CREATE INDEX spent_expires ON spent (expires)"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

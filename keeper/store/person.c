@@ -300,6 +300,7 @@ static enum err load_one(struct store *st, enum sql id, const struct db_value *v
 enum err person_opens(struct store *st, const uint8_t *key)
 {
 	struct authenticator au[AUTHENTICATORS_MAX];
+	struct store_passkey pk[AUTHENTICATORS_MAX];
 	struct person p;
 	struct id id;
 	size_t n = 0;
@@ -310,6 +311,11 @@ enum err person_opens(struct store *st, const uint8_t *key)
 	if (e == ERR_NONE) {
 		e = store_authenticators(st, &id, au, AUTHENTICATORS_MAX, &n);
 		authenticator_wipe(au, n);
+	}
+	n = 0;
+	if (e == ERR_NONE) {
+		e = store_passkeys(st, &id, pk, AUTHENTICATORS_MAX, &n);
+		store_passkey_wipe(pk, n);
 	}
 	person_wipe(&p);
 	return e;
@@ -528,6 +534,8 @@ enum err person_erase(struct store *st, const struct id *id)
 					 SQL_MAIL_DELETE_ALL,	       SQL_COUNTER_CLEAR_ALL,	SQL_KNOWN_END_ALL};
 	enum err e = store_session_end_all(st, id, NULL);
 
+	if (e == ERR_NONE)
+		e = passkey_remove_all(st, id);
 	for (size_t i = 0; e == ERR_NONE && i < sizeof(parts) / sizeof(parts[0]); i++)
 		e = store_write(st, parts[i], ARGS(V_ID(id)), NULL);
 	return e == ERR_NONE ? store_write_one(st, SQL_PERSON_DELETE, ARGS(V_ID(id))) : e;

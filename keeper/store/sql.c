@@ -69,6 +69,16 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_TOTP_CONSUME] = "UPDATE authenticator SET last_step = $1, last_used = $2 "
 			 "WHERE id = $3 AND last_step < $1 RETURNING last_step",
 
+    [SQL_PASSKEY_ADD] = "INSERT INTO passkey (authenticator, person, credential, sealed, sign_count, backed_up) "
+			"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (credential) DO NOTHING",
+    [SQL_PASSKEY_GET] = "SELECT sealed, sign_count, backed_up FROM passkey WHERE authenticator = $1 AND person = $2",
+    [SQL_PASSKEY_FIND] = "SELECT authenticator, person FROM passkey WHERE credential = $1",
+    [SQL_PASSKEY_USED] = "UPDATE passkey SET sign_count = $1, backed_up = $2 WHERE authenticator = $3 AND "
+			 "sign_count = $4",
+    [SQL_PASSKEY_REMOVE] = "DELETE FROM passkey WHERE authenticator = $1",
+    [SQL_PASSKEY_DELETE_ALL] = "DELETE FROM passkey WHERE person = $1",
+    [SQL_SPEND] = "INSERT INTO spent (digest, expires) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
+
     [SQL_RECOVERY_LIST] = "SELECT id, digest FROM recovery WHERE person = $1 AND used = 0 ORDER BY id",
     [SQL_RECOVERY_LEFT] = "SELECT count(*) FROM recovery WHERE person = $1 AND used = 0",
     [SQL_RECOVERY_ADD] = "INSERT INTO recovery (person, id, digest, used) VALUES ($1, $2, $3, 0)",
@@ -178,6 +188,11 @@ const char *const sql_text[SQL__MAX] = {
 		    "(SELECT count(*) FROM known WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM outbox WHERE person IS NOT NULL AND person NOT IN (SELECT id FROM person))",
 
+    /* each way round: a passkey's rows are two */
+    [SQL_ORPHANS_PASSKEYS] =
+	"SELECT (SELECT count(*) FROM passkey WHERE authenticator NOT IN (SELECT id FROM authenticator)) + "
+	"(SELECT count(*) FROM authenticator WHERE kind = 4 AND id NOT IN (SELECT authenticator FROM passkey))",
+
     [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "
 			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     [SQL_SWEEP_CODES] = "DELETE FROM code WHERE id IN "
@@ -189,4 +204,6 @@ const char *const sql_text[SQL__MAX] = {
 			"(SELECT person, kind, digest FROM known WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     [SQL_SWEEP_MAILS] = "DELETE FROM outbox WHERE id IN "
 			"(SELECT id FROM outbox WHERE state > 1 AND created <= $1 ORDER BY created LIMIT $2)",
+    [SQL_SWEEP_SPENT] = "DELETE FROM spent WHERE digest IN "
+			"(SELECT digest FROM spent WHERE expires <= $1 ORDER BY expires LIMIT $2)",
 };

@@ -327,6 +327,7 @@ struct store *store_new(const struct seal *seal)
 		st->drv = db_driver();
 		st->at = st;
 		st->seal = seal;
+		st->schema = STORE_SCHEMA;
 	}
 	return st;
 }
@@ -448,6 +449,7 @@ static enum err check_schema(struct store *st, const char *path, struct errmsg *
 		return err_set(m, ERR_DENIED,
 			       "%s: has schema %lld, this program needs %d: run `kosmoctl store upgrade`", path,
 			       (long long)version, STORE_SCHEMA);
+	st->schema = version;
 	return version > STORE_SCHEMA + 1 ? schema_too_new(path, version, m) : ERR_NONE;
 }
 

@@ -6,10 +6,11 @@
 #define KOSMO_STORE_H
 
 #include "common/text.h"
+#include "keeper/passkey.h"
 #include "keeper/password.h"
 #include "keeper/seal.h"
 
-#define STORE_SCHEMA	    3
+#define STORE_SCHEMA	    4
 #define STORE_SCHEMA_OLDEST 3 /* what this program can work on without `kosmoctl store upgrade` */
 #define STORE_BUSY_MS	    2000
 #define AUTHENTICATORS_MAX  16
@@ -139,6 +140,33 @@ enum err store_authenticator_remove(struct store *st, const struct id *person, c
 enum err store_authenticator_used(struct store *st, const struct id *id, int64_t now);
 /* [tx] One conditional write: last_step < step. ERR_EXISTS = replay. Sets last_used. */
 enum err store_totp_consume(struct store *st, const struct id *id, uint64_t step, int64_t now);
+
+/* ---- passkeys (store/passkey.c) ---- */
+
+/* An authenticator of kind FACTOR_PASSKEY: its secret is the digest of what does not change of the credential, so that
+ * the person's MAC covers the public key too. A store that still has schema 3 has none, and takes none (ERR_DENIED). */
+struct store_passkey {
+	struct authenticator as; /* name, when it was made and last used; sealed digest as secret */
+	struct passkey credential;
+	uint8_t user[PASSKEY_USER_LEN]; /* the user handle that it was made for */
+	unsigned transports; /* PASSKEY_USB and its like (keeper/passkey_form.h), as a hint for the browser */
+};
+void store_passkey_wipe(struct store_passkey *p, size_t n);
+/* [tx] Confirmed at once. as.secret is made here. ERR_EXISTS: somebody, whoever it is, has this credential; ERR_TOOBIG
+ * over AUTHENTICATORS_MAX. */
+enum err store_passkey_add(struct store *st, const struct store_passkey *p);
+/* A person's, in the order in which they were made. *ret_n at most max. */
+enum err store_passkeys(struct store *st, const struct id *person, struct store_passkey *ret, size_t max,
+			size_t *ret_n);
+/* Whoever's it is, published or not; ERR_NOTFOUND. */
+enum err store_passkey_find(struct store *st, const uint8_t *credential, size_t n, struct store_passkey *ret);
+/* [tx] After a right assertion: counter and backup state as they are now, last_used. One conditional write: ERR_EXISTS
+ * if the counter is no longer p's: another assertion came in between. */
+enum err store_passkey_used(struct store *st, const struct store_passkey *p, const struct passkey_used *used,
+			    int64_t now);
+/* [tx] What must not count twice (a ceremony's challenge) is worth nothing from here on: ERR_EXISTS if it was before.
+ * Forgotten after expires, when it counts no more anyhow. */
+enum err store_spend(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t expires);
 
 /* ---- recovery codes (store/recovery.c) ---- */
 enum err store_recovery_replace(struct store *st, const struct id *person, const char *const *codes,
