@@ -51,6 +51,14 @@ const struct conf_option conf_options[] = {
 	{"mailcode.web", CONF_CHOICE, AT(mailcode_web), "allowed", "allowed|last|forbidden", 0, 0},
 	{"mailcode.pam", CONF_CHOICE, AT(mailcode_pam), "last", "allowed|last|forbidden", 0, 0},
 	{"notice.new_login", CONF_CHOICE, AT(notice_new_login), "yes", "yes|no", 0, 0},
+	{"passkey.web", CONF_CHOICE, AT(passkey_web), "allowed", "allowed|forbidden", 0, 0},
+	{"passkey.rp_id", CONF_RP_ID, AT(passkey_rp_id), "", NULL, 0, 0},
+	{"passkey.origins", CONF_URLS, AT(passkey_origins), "", NULL, 0, 0},
+	{"passkey.both_factors", CONF_CHOICE, AT(passkey_both_factors), "yes", "yes|no", 0, 0},
+	{"passkey.counter", CONF_CHOICE, AT(passkey_counter), "note", "note|refuse", 0, 0},
+	{"passkey.attestation", CONF_CHOICE, AT(passkey_attestation), "none", "none|require", 0, 0},
+	{"passkey.roots", CONF_PATH, AT(passkey_roots), "", NULL, 0, 0},
+	{"passkey.models", CONF_STRING, AT(passkey_models), "", NULL, 0, 0},
 	{"mail.transport", CONF_CHOICE, AT(mail_transport), "smtp", "smtp|sendmail|maildir", 0, 0},
 	{"mail.from", CONF_EMAIL, AT(mail_from), "", NULL, 0, 0},
 	{"mail.maildir", CONF_PATH, AT(mail_maildir), "", NULL, 0, 0},
@@ -382,6 +390,19 @@ static enum err set_presets(struct conf *c, struct errmsg *m)
 	return e;
 }
 
+/* WebAuthn 5.1.2: a registrable suffix of the host; of what registries sell (co.jp) the browser knows the list. */
+static bool rp_id_fits(const struct conf *c)
+{
+	char host[256];
+	size_t n, m = strlen(c->passkey_rp_id);
+
+	conf_url_host(c->url, host, sizeof host);
+	n = strlen(host);
+	return m == 0 || strcmp(host, c->passkey_rp_id) == 0 ||
+	       (n > m && host[n - m - 1] == '.' && strcmp(host + n - m, c->passkey_rp_id) == 0 &&
+		strchr(c->passkey_rp_id, '.'));
+}
+
 /* What no single line shows. */
 static enum err check_whole(const struct conf *c, struct errmsg *m)
 {
@@ -394,6 +415,16 @@ static enum err check_whole(const struct conf *c, struct errmsg *m)
 	if ((c->mail_smtp_user[0] == '\0') != (c->mail_smtp_password_file[0] == '\0'))
 		return err_set(m, ERR_INVALID,
 			       "%s: mail.smtp_user and mail.smtp_password_file need each other; set both or none",
+			       c->file);
+	if (!rp_id_fits(c))
+		return err_set(m, ERR_INVALID,
+			       "%s: passkey.rp_id is %s, which is neither the host of url (%s) nor a domain above it; "
+			       "passkeys would not work: mend it or leave it out",
+			       c->file, c->passkey_rp_id, c->url);
+	if (strcmp(c->passkey_attestation, "require") == 0 && c->passkey_roots[0] == '\0')
+		return err_set(m, ERR_INVALID,
+			       "%s: passkey.attestation is require; name the file or folder of trusted root "
+			       "certificates with passkey.roots",
 			       c->file);
 	if (c->session_idle > c->session_max)
 		return err_set(m, ERR_INVALID, "%s: session.idle is longer than session.max; make it shorter", c->file);

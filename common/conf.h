@@ -11,6 +11,7 @@
 #define CONF_DEFAULT "/etc/kosmo/kosmo.conf" /* the programs use SYSCONFDIR "/kosmo/kosmo.conf" */
 
 #define CONF_RELAYS_MAX	     8	/* in mail.smtp */
+#define CONF_ORIGINS_MAX     4	/* in passkey.origins: browsers need take no more than 5 in all */
 #define CONF_CONNECTIONS_MAX 16 /* mail.connections: what kosmo-mailer serves at once */
 
 struct conf {
@@ -47,6 +48,15 @@ struct conf {
 	/* one-time codes by mail, where they are registered: allowed, last (only who has nothing better), forbidden */
 	char *mailcode_web, *mailcode_pam;
 	char *notice_new_login;
+	/* passkeys */
+	char *passkey_web;	    /* allowed, forbidden: registered and taken in the browser */
+	char *passkey_rp_id;	    /* WebAuthn's RP ID: url's host or a parent domain of it; "": url's host */
+	char *passkey_origins;	    /* related origins (WebAuthn 5.11), separated by spaces */
+	char *passkey_both_factors; /* yes, no: is one that verified its user a login without a password? */
+	char *passkey_counter;	    /* note, refuse: a signature counter that went back */
+	char *passkey_attestation;  /* none, require */
+	char *passkey_roots;	    /* PEM file or folder, with attestation */
+	char *passkey_models;	    /* AAGUIDs, separated by spaces; "": any */
 	/* mail */
 	char *mail_transport; /* smtp, sendmail, maildir */
 	char *mail_from;      /* address */
@@ -72,6 +82,8 @@ enum conf_type {
 	CONF_LISTEN,
 	CONF_ADDRESSES,
 	CONF_NETWORKS,
+	CONF_URLS,
+	CONF_RP_ID,
 	CONF_UNSUBSCRIBE /* one mailto: or https: URI */
 };
 
@@ -93,6 +105,8 @@ enum err conf_load(const char *path, struct conf **ret, struct errmsg *m);
 void conf_free(struct conf *c);
 /* The next word of a list's value, NUL-terminated and cut to cap; *at moves behind it. False: there is none. */
 bool conf_word(const char **at, char *ret, size_t cap);
+/* The host of an origin as CONF_URL stores it, without its port; cut to cap. */
+void conf_url_host(const char *url, char *ret, size_t cap);
 /* Whether HOST:PORT is on this machine by its very words. */
 bool conf_hostport_here(const char *hostport);
 /* An option's value as it would be written, for `kosmoctl config show`. b: at least 512 bytes. */

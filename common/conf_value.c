@@ -200,10 +200,12 @@ static enum err check_host(const char *host, bool tls, struct errmsg *why)
 	return ERR_NONE;
 }
 
+#define ORIGIN_MAX (CONF_VALUE_MAX + 32)
+
 /* An origin as browsers send it (RFC 6454 6.2): lower case, no default port, no slash. */
-static enum err set_url(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+static enum err origin_of(const char *text, char ret[static ORIGIN_MAX], struct errmsg *why)
 {
-	char t[CONF_VALUE_MAX + 1], origin[CONF_VALUE_MAX + 32], *host, *port = NULL;
+	char t[CONF_VALUE_MAX + 1], *host, *port = NULL;
 	long number;
 	bool tls;
 	size_t n;
@@ -231,10 +233,57 @@ static enum err set_url(struct conf *c, const struct conf_option *o, const char 
 	if (e != ERR_NONE)
 		return e;
 	number = port ? strtol(port, NULL, 10) : 0;
-	n = (size_t)snprintf(origin, sizeof origin, "%s://%s", tls ? "https" : "http", host);
+	n = (size_t)snprintf(ret, ORIGIN_MAX, "%s://%s", tls ? "https" : "http", host);
 	if (number && number != (tls ? 443 : 80))
-		n += (size_t)snprintf(origin + n, sizeof origin - n, ":%ld", number);
-	return store(c, o, origin, n);
+		snprintf(ret + n, ORIGIN_MAX - n, ":%ld", number);
+	return ERR_NONE;
+}
+
+static enum err set_url(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	char origin[ORIGIN_MAX];
+	enum err e = origin_of(text, origin, why);
+
+	return e == ERR_NONE ? store(c, o, origin, strlen(origin)) : e;
+}
+
+static enum err set_urls(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	AUTO_BUF list = BUF_INIT;
+	char word[CONF_VALUE_MAX + 1], origin[ORIGIN_MAX];
+	int n = 0;
+
+	while (conf_word(&text, word, sizeof word)) {
+		enum err e = origin_of(word, origin, why);
+
+		if (e != ERR_NONE)
+			return e;
+		if (++n > CONF_ORIGINS_MAX)
+			return err_set(why, ERR_INVALID, "more than %d; leave some out", CONF_ORIGINS_MAX);
+		if (list.len > 0)
+			buf_addc(&list, ' ');
+		buf_adds(&list, origin);
+	}
+	return list.failed ? ERR_NOMEM : store(c, o, list.len ? (const char *)list.data : "", list.len);
+}
+
+static enum err set_rp_id(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	char t[CONF_VALUE_MAX + 1];
+	enum err e;
+
+	snprintf(t, sizeof t, "%s", text);
+	lower(t);
+	e = check_host(t, true, why);
+	return e == ERR_NONE ? store(c, o, t, strlen(t)) : e;
+}
+
+void conf_url_host(const char *url, char *ret, size_t cap)
+{
+	const char *host = strstr(url, "://");
+
+	host = host ? host + 3 : url;
+	snprintf(ret, cap, "%.*s", (int)strcspn(host, ":/"), host);
 }
 
 static enum err set_choice(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
@@ -397,6 +446,7 @@ static enum err (*const setters[])(struct conf *, const struct conf_option *, co
     [CONF_EMAIL] = set_email,	    [CONF_HOSTPORTS] = set_hostports,
     [CONF_LISTEN] = set_listen,	    [CONF_ADDRESSES] = set_addresses,
     [CONF_NETWORKS] = set_networks, [CONF_UNSUBSCRIBE] = set_unsubscribe,
+    [CONF_URLS] = set_urls,	    [CONF_RP_ID] = set_rp_id,
 };
 
 static bool empty_allowed(const struct conf_option *o)

@@ -2,7 +2,7 @@
 
 #include "common/secret.h"
 #include "common/text.h"
-#include "keeper/attempt.h"
+#include "keeper/attempt_parts.h"
 #include "keeper/notice.h"
 #include "keeper/recovery.h"
 #include <inttypes.h>
@@ -96,8 +96,8 @@ bool attempt_initial_matches(const struct keeper *k, const struct person *p, con
 	return right;
 }
 
-static enum err audit(struct store *st, const struct attempt *a, bool known, int64_t now, const char *event,
-		      const char *detail)
+enum err attempt_audit(struct store *st, const struct attempt *a, bool known, int64_t now, const char *event,
+		       const char *detail)
 {
 	struct audit row = {
 	    .time = now, .event = event, .door = a->place, .address = a->origin.shown, .detail = detail};
@@ -115,8 +115,8 @@ static enum err audit_refused(struct store *st, const struct attempt *a, int64_t
 		return ERR_NONE;
 	if (l->refused > 1)
 		snprintf(n, sizeof n, "%" PRId64 " refused since the last such row", l->refused);
-	return audit(st, a, l->why != LIMITS_ADDRESS && l->person, now,
-		     l->why == LIMITS_ADDRESS ? "address.throttled" : first, n);
+	return attempt_audit(st, a, l->why != LIMITS_ADDRESS && l->person, now,
+			     l->why == LIMITS_ADDRESS ? "address.throttled" : first, n);
 }
 
 /* [tx] A wrong one that was looked at, or one that was not: the waits, and what the audit says. */
@@ -128,13 +128,14 @@ static enum err not_in(struct keeper *k, struct store *st, struct attempt *a, in
 		return audit_refused(st, a, now, refused);
 	enum err e = limits_wrong(st, l, now);
 	if (!e)
-		e = audit(st, a, a->found, now, wrong, detail);
+		e = attempt_audit(st, a, a->found, now, wrong, detail);
 	if (!e && l->closed && !l->disabled)
-		e = audit(st, a, l->person, now, "lane.closed", l->key.kind == FACTOR_NONE ? "password" : "code");
+		e = attempt_audit(st, a, l->person, now, "lane.closed",
+				  l->key.kind == FACTOR_NONE ? "password" : "code");
 	if (!e && l->closed && !l->disabled)
 		e = notice_closed(k, st, a, now);
 	if (!e && l->disabled)
-		e = audit(st, a, true, now, "factor.disabled", factor_name(l->key.kind));
+		e = attempt_audit(st, a, true, now, "factor.disabled", factor_name(l->key.kind));
 	if (!e && l->disabled)
 		e = store_session_end_half(st, &a->person);
 	if (!e && l->disabled)
@@ -205,7 +206,7 @@ static enum err settle_right(struct store *st, struct attempt *a, struct person 
 		p->initial_used = p->initial_used || a->initial;
 		e = store_person_save(st, p);
 	}
-	return e ? e : audit(st, a, true, now, a->initial ? "password.initial" : "password.right", "");
+	return e ? e : attempt_audit(st, a, true, now, a->initial ? "password.initial" : "password.right", "");
 }
 
 enum err attempt_password_settle(struct keeper *k, struct store *st, struct attempt *a, int64_t now)
@@ -270,30 +271,30 @@ static enum err enable_again(struct keeper *k, struct store *st, struct attempt 
 		if (!e && disabled)
 			e = limits_enable(st, &a->person, kinds[i]);
 		if (!e && disabled)
-			e = audit(st, a, true, now, "factor.enabled", factor_name(kinds[i]));
+			e = attempt_audit(st, a, true, now, "factor.enabled", factor_name(kinds[i]));
 		if (!e && disabled)
 			e = notice_factor(k, st, &a->person, MAIL_FACTOR_ENABLED, kinds[i], now, &a->told);
 	}
 	return e;
 }
 
-/* [tx] What a right one brings with it. */
-static enum err all_right(struct keeper *k, struct store *st, struct attempt *a, const struct person *p,
-			  const struct factor *f, int64_t now)
+enum err attempt_all_right(struct keeper *k, struct store *st, struct attempt *a, const struct person *p,
+			   const struct factor *f, int64_t now)
 {
 	struct learned new = {false, false};
-	enum err e = limits_right(st, &a->limit, now);
-	if (!e)
+	bool counted = f->kind != FACTOR_PASSKEY;
+	enum err e = counted ? limits_right(st, &a->limit, now) : ERR_NONE;
+	if (!e && counted)
 		e = audit_refused(st, a, now, "factor.throttled");
 	if (!e && f->anew)
-		return audit(st, a, true, now, "recover.code", "");
+		return attempt_audit(st, a, true, now, "recover.code", "");
 	if (!e && f->kind == FACTOR_RECOVERY)
 		e = enable_again(k, st, a, now);
 	if (!e && !a->step_up)
 		e = limits_learn(st, k->seal, &a->origin, &a->person, now, &new);
 	if (!e)
 		e = notice_in(k, st, a, p, f->kind, &new, now);
-	return e ? e : audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
+	return e ? e : attempt_audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
 }
 
 static enum verdict verdict_refused(const struct limit *l)
@@ -301,7 +302,7 @@ static enum verdict verdict_refused(const struct limit *l)
 	return l->why == LIMITS_CLOSED || l->why == LIMITS_DISABLED ? VERDICT_LOCKED : VERDICT_THROTTLED;
 }
 
-static enum verdict verdict_for(enum err e)
+enum verdict attempt_verdict(enum err e)
 {
 	return e == ERR_BUSY || e == ERR_IO || e == ERR_TIMEOUT ? VERDICT_UNAVAILABLE : VERDICT_INTERNAL;
 }
@@ -319,7 +320,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 
 	enum err e = store_begin(st);
 	if (e)
-		return verdict_for(e);
+		return attempt_verdict(e);
 	e = attempt_find(st, a, now, &p);
 	bool counts = !e && a->found && a->password_right;
 	if (!e)
@@ -343,7 +344,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	}
 	if (!checked) {
 		a->right = f;
-		e = all_right(k, st, a, &p, f, now);
+		e = attempt_all_right(k, st, a, &p, f, now);
 		if (!e && within)
 			e = within(st, &p, arg);
 		v = VERDICT_ALLOW;
@@ -359,7 +360,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 out:
 	if (e) {
 		store_rollback(st);
-		v = verdict_for(e);
+		v = attempt_verdict(e);
 	} else if (v == VERDICT_ALLOW && ret_factor) {
 		*ret_factor = f;
 	}

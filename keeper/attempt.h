@@ -5,6 +5,7 @@
 #define KOSMO_ATTEMPT_H
 
 #include "common/verdict.h"
+#include "keeper/ceremony.h"
 #include "keeper/factor.h"
 #include "keeper/keeper.h"
 #include "keeper/limits.h"
@@ -64,6 +65,24 @@ enum err attempt_password_settle(struct keeper *k, struct store *st, struct atte
 typedef enum err (*attempt_within)(struct store *st, const struct person *p, void *arg);
 enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *a, const char *text, size_t n,
 			    int64_t now, const struct factor **ret_factor, attempt_within within, void *arg);
+
+/* A passkey as the factor, or as both of them. */
+struct assertion {
+	const struct passkey_assertion *r;
+	struct passkey_bytes challenge; /* as it was issued: */
+	const struct challenge *spend;	/* and where nothing else makes it count once: this; else NULL */
+	const uint8_t *client_hash;	/* 32 bytes, where there is no browser: passkey_assert_hash; else NULL */
+	/* what came out: */
+	enum passkey_check check; /* why not */
+	bool unknown;		  /* nobody has this credential: the browser may forget it */
+	struct passkey_used used;
+};
+/* One transaction verifies, consumes and audits. With a->login "" it is whoever has the credential (then the user
+ * handle must be there), and a->login is set; else it must be one of theirs. password_right as for attempt_factor:
+ * whoever takes a passkey for both factors sets it. Its bits are too many to be guessed: no lane is asked or moved.
+ * ERR_DENIED from within refuses. */
+enum verdict attempt_passkey(struct keeper *k, struct store *st, struct attempt *a, struct assertion *x, int64_t now,
+			     attempt_within within, void *arg);
 
 /* Is this text the initial password that the person was sent, whatever it still opens? Constant time. */
 bool attempt_initial_matches(const struct keeper *k, const struct person *p, const char *text, size_t n);

@@ -70,12 +70,27 @@ static enum err mailcode_verify(struct factor_check *c, const char *canonical)
 	return e;
 }
 
+/* Nobody types one: attempt_passkey. */
+static bool passkey_takes(const char *canonical)
+{
+	(void)canonical;
+	return false;
+}
+
+static enum err passkey_verify(struct factor_check *c, const char *canonical)
+{
+	(void)c;
+	(void)canonical;
+	return ERR_DENIED;
+}
+
 const struct factor factors[] = {
     {"mailcode", mailcode_takes, mailcode_verify, FACTOR_MAILCODE, true, false},
     {"totp", totp_takes, totp_verify, FACTOR_TOTP, false, false},
     {"recovery", recovery_looks_like, recovery_verify, FACTOR_RECOVERY, false, false},
     /* counted with the recovery codes, beside which it is typed */
     {"admin", recovery_admin_looks_like, admin_verify, FACTOR_RECOVERY, false, true},
+    {"passkey", passkey_takes, passkey_verify, FACTOR_PASSKEY, false, false},
     {NULL, NULL, NULL, FACTOR_NONE, false, false},
 };
 
@@ -88,12 +103,18 @@ const struct factor *factor_for(const char *canonical, enum factor_kind asked)
 	return NULL;
 }
 
+const struct factor *factor_of(enum factor_kind kind)
+{
+	const struct factor *f = factors;
+	while (f->kind != FACTOR_NONE && f->kind != kind)
+		f++;
+	return f;
+}
+
 const char *factor_name(enum factor_kind kind)
 {
-	for (const struct factor *f = factors; f->kind != FACTOR_NONE; f++)
-		if (f->kind == kind)
-			return f->name;
-	return "";
+	const struct factor *f = factor_of(kind);
+	return f->name ? f->name : "";
 }
 
 enum err factor_confirmed(struct store *st, const struct id *person, struct authenticator *ret, size_t *ret_n)

@@ -38,6 +38,8 @@ extern const struct factor factors[]; /* ends with kind FACTOR_NONE */
 /* The factor that takes this text where `asked` was asked for (FACTOR_MAILCODE, else any that needs not be); NULL if
  * none does. */
 const struct factor *factor_for(const char *canonical, enum factor_kind asked);
+/* The first row of this kind; the last row, which has no name, for none. */
+const struct factor *factor_of(enum factor_kind kind);
 /* "totp"; "" for none. */
 const char *factor_name(enum factor_kind kind);
 

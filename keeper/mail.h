@@ -30,6 +30,8 @@ enum mail_text {
 	MAIL_LANE_CLOSED,
 	MAIL_FACTOR_DISABLED,
 	MAIL_FACTOR_ENABLED,
+	MAIL_PASSKEY_COPY,   /* a signature counter went back */
+	MAIL_PASSKEY_STORED, /* it is synced now, or no longer */
 	MAIL_TEXTS
 };
 

@@ -168,6 +168,19 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 			  "You can still log in with one of your recovery codes. That switches them on again. If you "
 			  "have none, please contact us.\n\n"
 			  "If it was not you who typed them, somebody knows your password: please change it.\n")},
+	[MAIL_PASSKEY_COPY] = {
+		.name = "passkey-copy", .needs = "", .may = "name time", .urgent = false,
+		.subject = N_("Please check one of your passkeys"),
+		.body = N_("With this passkey something was not as usual: {name} ({time})\n"
+			  "It may be that somebody made a copy of the security key.\n\n"
+			  "If you do not know why, please remove this passkey from your account and register another one,\n"
+			  "or contact us.\n")},
+	[MAIL_PASSKEY_STORED] = {
+		.name = "passkey-stored", .needs = "", .may = "name where time", .urgent = false,
+		.subject = N_("Where one of your passkeys is kept has changed"),
+		.body = N_("This is about your passkey: {name} ({time})\n\n"
+			  "{where}\n\n"
+			  "You need not do anything if you have set this up on your device yourself.\n")},
 	[MAIL_FACTOR_ENABLED] = {
 		.name = "codes-enabled", .needs = "", .may = "name time", .urgent = false,
 		.subject = N_("Codes are switched on again"),

@@ -16,6 +16,8 @@ static const struct rule {
     {MAIL_FACTOR_ENABLED, {.name = "notice-enabled", .most = 3, .window = 86400}},
     {MAIL_NEW_BROWSER, {.name = "notice-browser", .most = 10, .window = 86400}},
     {MAIL_NEW_PLACE, {.name = "notice-place", .most = 10, .window = 86400}},
+    {MAIL_PASSKEY_COPY, {.name = "notice-copy", .most = 3, .window = 86400}},
+    {MAIL_PASSKEY_STORED, {.name = "notice-stored", .most = 3, .window = 86400}},
 };
 /* Stands for the mail where there is nobody to write to: as much is written into the store. */
 static const struct quota no_mail = {.name = "notice-none", .most = INT64_MAX, .window = 86400};
@@ -79,6 +81,22 @@ enum err notice_factor(struct keeper *k, struct store *st, const struct id *pers
 		e = tell(k, st, &p.id, &p, text, values, now, ret_told);
 	person_wipe(&p);
 	return e;
+}
+
+enum err notice_passkey(struct keeper *k, struct store *st, const struct person *p, enum mail_text text,
+			const char *name, bool backed_up, int64_t now, bool *ret_told)
+{
+	const struct fill values[] = {
+	    {"name", name},
+	    {"where",
+	     i18n(mail_language(k, p),
+		  backed_up
+		      ? N_("It is now also kept in your account with the maker of the device (Apple, Google or "
+			   "another one), so that your other devices can use it.")
+		      : N_("It is no longer kept in your account with the maker of the device, only on the device "
+			   "itself. If you lose the device, it is lost too."))},
+	    {NULL, NULL}};
+	return tell(k, st, &p->id, p, text, values, now, ret_told);
 }
 
 static enum err recovery_used(struct keeper *k, struct store *st, struct attempt *a, const struct person *p,

@@ -27,9 +27,10 @@
 
 /* Never change one: every value in every store hangs on them. */
 static const char *const purpose_name[SEAL_PURPOSES] = {
-    [SEAL_INITIAL] = "initial", [SEAL_CODE] = "code",	[SEAL_LINK] = "link",	  [SEAL_SESSION] = "session",
-    [SEAL_CSRF] = "csrf",	[SEAL_INDEX] = "index", [SEAL_PERSON] = "person", [SEAL_AUDIT] = "audit",
-    [SEAL_COUNTER] = "counter", [SEAL_DECOY] = "decoy", [SEAL_TICKET] = "ticket", [SEAL_NAME] = "name",
+    [SEAL_INITIAL] = "initial",	  [SEAL_CODE] = "code",	  [SEAL_LINK] = "link",	    [SEAL_SESSION] = "session",
+    [SEAL_CSRF] = "csrf",	  [SEAL_INDEX] = "index", [SEAL_PERSON] = "person", [SEAL_AUDIT] = "audit",
+    [SEAL_COUNTER] = "counter",	  [SEAL_DECOY] = "decoy", [SEAL_TICKET] = "ticket", [SEAL_NAME] = "name",
+    [SEAL_CEREMONY] = "ceremony",
 };
 
 struct key {

@@ -43,18 +43,19 @@ enum err seal_unbox(const struct seal *s, const struct seal_where *w, const void
 /* HMAC-SHA256 with the purpose's key over parts, each preceded by its length (u32), so that parts never run together.
  */
 enum seal_purpose {
-	SEAL_INITIAL, /* initial passwords: owner id, canonical text */
-	SEAL_CODE,    /* mailed and recovery codes: purpose name, row id, text */
-	SEAL_LINK,    /* mailed links and other random tokens (looked up by digest) */
-	SEAL_SESSION, /* session and device cookies (looked up by digest) */
-	SEAL_CSRF,    /* the form token of a session */
-	SEAL_INDEX,   /* blind index of addresses */
-	SEAL_PERSON,  /* the MAC of a person's row */
-	SEAL_AUDIT,   /* the audit chain */
-	SEAL_COUNTER, /* buckets of the limits */
-	SEAL_DECOY,   /* stable made-up values for unknown names */
-	SEAL_TICKET,  /* a login's word for the next phases in its process */
-	SEAL_NAME,    /* what a page calls a session by: session digest, owner id */
+	SEAL_INITIAL,  /* initial passwords: owner id, canonical text */
+	SEAL_CODE,     /* mailed and recovery codes: purpose name, row id, text */
+	SEAL_LINK,     /* mailed links and other random tokens (looked up by digest) */
+	SEAL_SESSION,  /* session and device cookies (looked up by digest) */
+	SEAL_CSRF,     /* the form token of a session */
+	SEAL_INDEX,    /* blind index of addresses */
+	SEAL_PERSON,   /* the MAC of a person's row */
+	SEAL_AUDIT,    /* the audit chain */
+	SEAL_COUNTER,  /* buckets of the limits */
+	SEAL_DECOY,    /* stable made-up values for unknown names */
+	SEAL_TICKET,   /* a login's word for the next phases in its process */
+	SEAL_NAME,     /* what a page calls a session by: session digest, owner id */
+	SEAL_CEREMONY, /* challenges of passkeys */
 	SEAL_PURPOSES
 };
 struct seal_part {
