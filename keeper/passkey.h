@@ -24,7 +24,9 @@
 #define PASSKEY_EDDSA (-8)
 #define PASSKEY_ES256 (-7)
 #define PASSKEY_RS256 (-257)
-#define PASSKEY_ES384 (-35) /* verified, but not offered */
+#define PASSKEY_ES384 (-35) /* these are verified, but not offered */
+#define PASSKEY_ES512 (-36)
+#define PASSKEY_ED448 (-53)
 
 struct passkey_bytes {
 	const uint8_t *p;
@@ -74,14 +76,14 @@ struct passkey_trust; /* roots and models for attestation: keeper/passkey_attest
 struct passkey_expected {
 	const char *rp_id;		/* "example.org" */
 	const char *const *origin;	/* "https://login.example.org"; ends with NULL */
-	const char *const *top_origin;	/* pages that may hold ours in a frame; NULL: none may */
+	const char *const *top_origin;	/* pages that may hold ours in a frame, ends with NULL; NULL: none may */
+	bool cross_origin;		/* a frame is expected too where the browser does not say of which page */
 	struct passkey_bytes challenge; /* at least 16 bytes, as issued */
 	bool require_uv;
 	const int32_t *alg; /* registration: what was offered */
 	size_t algs;
-	const struct passkey_trust *trust; /* registration: NULL: attestation "none"; any statement that is well-formed
-					    * but not "none" is refused only if its format is unknown or its signature
-					    * wrong, and its chain is not looked at */
+	const struct passkey_trust *trust; /* registration; NULL: any attestation will do, see passkey_attest.h */
+	int64_t now;			   /* with trust: the time, in seconds, that certificates must be valid at */
 };
 
 /* A credential as a registration gives it and as the store keeps it. */
