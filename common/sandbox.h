@@ -7,7 +7,8 @@
 #include "common/conf.h"
 #include "common/err.h"
 
-enum sandbox_program { SANDBOX_KEEPER, SANDBOX_ENROLLD, SANDBOX_MAILER };
+/* kosmo-fido2 has no configuration: it takes its part of sandbox_parts.h. */
+enum sandbox_program { SANDBOX_KEEPER, SANDBOX_ENROLLD, SANDBOX_MAILER, SANDBOX_FIDO2 };
 
 struct sandbox_lacks {
 	char text[160];

@@ -5,6 +5,7 @@
 #include "common/sandbox_parts.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/hidraw.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -23,6 +24,7 @@
 #define MAILER	SANDBOX_OF(SANDBOX_MAILER)
 #define RELAY	SANDBOX_RELAY
 #define ALL	(KEEPER | ENROLLD | MAILER)
+#define FIDO2	SANDBOX_OF(SANDBOX_FIDO2)
 
 /* Any arguments. What is in neither table is answered with EPERM. Names of other architectures and of younger kernels
  * than libseccomp knows are skipped. */
@@ -39,21 +41,26 @@ static const struct {
 	  "epoll_wait epoll_pwait epoll_pwait2"},
     {ALL, "accept accept4 connect shutdown getsockname getpeername getsockopt setsockopt send sendto sendmsg "
 	  "sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64"},
-    {ALL, "brk munmap mremap madvise futex futex_time64 futex_waitv membarrier rseq set_robust_list get_robust_list "
-	  "set_tid_address set_tls exit exit_group sched_yield sched_getaffinity sched_getparam sched_getscheduler "
-	  "sched_get_priority_min sched_get_priority_max restart_syscall"},
-    {ALL, "rt_sigaction rt_sigprocmask rt_sigreturn sigreturn rt_sigpending rt_sigtimedwait rt_sigtimedwait_time64 "
-	  "sigaltstack"},
-    {ALL, "clock_gettime clock_gettime64 clock_getres clock_getres_time64 clock_nanosleep clock_nanosleep_time64 "
-	  "gettimeofday nanosleep time times getrusage getrandom sysinfo uname getcpu"},
-    {ALL, "getpid getppid gettid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid "
-	  "getresuid32 getresgid getresgid32 getgroups getgroups32 getrlimit ugetrlimit"},
+    {ALL | FIDO2,
+     "brk munmap mremap madvise futex futex_time64 futex_waitv membarrier rseq set_robust_list get_robust_list "
+     "set_tid_address set_tls exit exit_group sched_yield sched_getaffinity sched_getparam sched_getscheduler "
+     "sched_get_priority_min sched_get_priority_max restart_syscall"},
+    {ALL | FIDO2,
+     "rt_sigaction rt_sigprocmask rt_sigreturn sigreturn rt_sigpending rt_sigtimedwait rt_sigtimedwait_time64 "
+     "sigaltstack"},
+    {ALL | FIDO2,
+     "clock_gettime clock_gettime64 clock_getres clock_getres_time64 clock_nanosleep clock_nanosleep_time64 "
+     "gettimeofday nanosleep time times getrusage getrandom sysinfo uname getcpu"},
+    {ALL | FIDO2, "getpid getppid gettid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid "
+		  "getresuid32 getresgid getresgid32 getgroups getgroups32 getrlimit ugetrlimit"},
     /* SQLite's files; systemd's user database; one's own sockets at the end */
     {KEEPER, "open openat fsync fdatasync ftruncate ftruncate64 fallocate fchmod fchown fchown32 rename renameat "
 	     "renameat2 unlink unlinkat timerfd_create timerfd_settime timerfd_settime64 timerfd_gettime "
 	     "timerfd_gettime64 setrlimit"},
     {MAILER, "open openat fsync fdatasync rename renameat renameat2 unlink unlinkat"},
     {ENROLLD, "sendfile sendfile64 setrlimit"},
+    /* keys that are open, and the module's socket */
+    {FIDO2, "read readv write writev close fstat fstat64 newfstatat poll ppoll ppoll_time64 send sendto recv recvfrom"},
 };
 
 /* One condition; rows of one call are joined by "or". */
@@ -93,9 +100,9 @@ static const struct {
     /* a thread, not a child; glibc takes clone where clone3 is not there */
     {ALL, "clone", MASKED(CLONE_FLAGS, CLONE_THREAD | CLONE_NEW, CLONE_THREAD)},
     /* never writable and executable, never executable later: code comes from files alone (a library loaded late) */
-    {ALL, "mmap mmap2", MASKED(2, PROT_EXEC, 0)},
-    {ALL, "mmap mmap2", MASKED(2, PROT_WRITE, 0)},
-    {ALL, "mprotect", MASKED(2, PROT_EXEC, 0)},
+    {ALL | FIDO2, "mmap mmap2", MASKED(2, PROT_EXEC, 0)},
+    {ALL | FIDO2, "mmap mmap2", MASKED(2, PROT_WRITE, 0)},
+    {ALL | FIDO2, "mprotect", MASKED(2, PROT_EXEC, 0)},
     {ALL, "prlimit64", EQ(0, 0)},
     /* threads that hash for the web door step back behind the terminal's */
     {KEEPER, "setpriority", EQ(0, PRIO_PROCESS)},
@@ -118,6 +125,8 @@ static const struct {
     {ALL, "ioctl", EQ(1, FIONREAD)},
     {ALL, "ioctl", EQ(1, FIONBIO)},
     {ALL, "ioctl", EQ(1, TCGETS)},
+    {FIDO2, "ioctl", EQ(1, HIDIOCGRDESCSIZE)},
+    {FIDO2, "ioctl", EQ(1, HIDIOCGRDESC)},
 };
 
 /* What no library tries by accident: whoever makes these calls is not us any more. */
