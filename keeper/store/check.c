@@ -19,12 +19,14 @@ static const struct kind {
 	enum sql keys;
 	size_t len;
 	enum err (*opens)(struct store *st, const uint8_t *key);
-	size_t count; /* where it is counted */
+	size_t count;	/* where it is counted */
+	int64_t schema; /* the first one that has them */
 } kinds[] = {
-    {"person", SQL_PERSON_KEYS, ID_LEN, person_opens, offsetof(struct store_check, people)},
-    {"code", SQL_CODE_KEYS, ID_LEN, code_opens, offsetof(struct store_check, codes)},
-    {"session", SQL_SESSION_KEYS, DIGEST_LEN, session_opens, offsetof(struct store_check, sessions)},
-    {"mail", SQL_MAIL_KEYS, ID_LEN, mail_opens, offsetof(struct store_check, mails)},
+    {"person", SQL_PERSON_KEYS, ID_LEN, person_opens, offsetof(struct store_check, people), 0},
+    {"code", SQL_CODE_KEYS, ID_LEN, code_opens, offsetof(struct store_check, codes), 0},
+    {"session", SQL_SESSION_KEYS, DIGEST_LEN, session_opens, offsetof(struct store_check, sessions), 0},
+    {"mail", SQL_MAIL_KEYS, ID_LEN, mail_opens, offsetof(struct store_check, mails), 0},
+    {"approval", SQL_APPROVAL_KEYS, ID_LEN, approval_opens, offsetof(struct store_check, approvals), SCHEMA_PASSKEYS},
 };
 
 /* A login as it is, if nothing in it could upset a terminal; else hexadecimal digits. */
@@ -139,7 +141,8 @@ enum err store_check(struct store *st, store_check_bad bad, void *arg, struct st
 			(void)err_set(&r.damage, e, "the file is damaged");
 	}
 	for (size_t i = 0; e == ERR_NONE && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		e = check_kind(st, &kinds[i], bad, arg, &r);
+		if (st->schema >= kinds[i].schema)
+			e = check_kind(st, &kinds[i], bad, arg, &r);
 	if (e == ERR_NONE)
 		e = count_orphans(st, &r.orphans);
 	if (e == ERR_NONE)

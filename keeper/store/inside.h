@@ -89,7 +89,9 @@ enum err authenticators_read(struct store *st, const struct id *person, struct a
 /* [tx] What passkey.c keeps of an authenticator, of any kind; of all of a person's. */
 enum err passkey_remove(struct store *st, const struct id *authenticator);
 enum err passkey_remove_all(struct store *st, const struct id *person);
-/* The first schema with passkeys. */
+/* [tx] What was asked of a person to be approved. */
+enum err approval_remove_all(struct store *st, const struct id *person);
+/* The first schema with passkeys and approvals. */
 #define SCHEMA_PASSKEYS 4
 
 /* [tx] With everything that is theirs, published or not. */
@@ -124,6 +126,7 @@ enum err person_opens(struct store *st, const uint8_t *key);
 enum err code_opens(struct store *st, const uint8_t *key);
 enum err session_opens(struct store *st, const uint8_t *key);
 enum err mail_opens(struct store *st, const uint8_t *key);
+enum err approval_opens(struct store *st, const uint8_t *key);
 
 /* [in a transaction or not] Everybody, published or not: how many, and how many of them do not open. */
 enum err check_people(struct store *st, int64_t *ret_people, int64_t *ret_bad);

@@ -110,6 +110,13 @@ static const struct migration migrations[] = {
     ALL(4, "CREATE INDEX passkey_person ON passkey (person)"),
     CLUSTERED(4, "CREATE TABLE spent (digest BYTEA NOT NULL PRIMARY KEY, expires BIGINT NOT NULL)"),
     ALL(4, "CREATE INDEX spent_expires ON spent (expires)"),
+    /* token: digest of what stands in the page's address. place: of whom it is about (of an unknown name, its bucket)
+     * and from where: one at a time. person NULL: nobody's, written so that it costs the same. */
+    ALL(4, "CREATE TABLE approval (id BYTEA NOT NULL PRIMARY KEY, token BYTEA NOT NULL UNIQUE, person BYTEA, "
+	   "place BYTEA NOT NULL UNIQUE, sealed BYTEA NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL, "
+	   "state BIGINT NOT NULL, code BYTEA, tries BIGINT NOT NULL)"),
+    ALL(4, "CREATE INDEX approval_expires ON approval (expires)"),
+    ALL(4, "CREATE INDEX approval_person ON approval (person) WHERE person IS NOT NULL"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

@@ -11,9 +11,10 @@
 	"b.id = p.batch "
 #define PUBLISHED "(p.batch IS NULL OR b.published > 0) "
 
-#define CODE  "id, person, purpose, digest, link, binding, sealed, pair, created, expires, tries, mail FROM code "
-#define MAIL  "id, person, state, created, next_try, expires, sent, tries, reason, body, urgent FROM outbox "
-#define AUDIT "a.seq, a.time, a.person, a.event, a.door, a.sealed, a.mac FROM audit a "
+#define CODE	 "id, person, purpose, digest, link, binding, sealed, pair, created, expires, tries, mail FROM code "
+#define APPROVAL "id, person, place, sealed, created, expires, state, code FROM approval "
+#define MAIL	 "id, person, state, created, next_try, expires, sent, tries, reason, body, urgent FROM outbox "
+#define AUDIT	 "a.seq, a.time, a.person, a.event, a.door, a.sealed, a.mac FROM audit a "
 
 const char *const sql_text[SQL__MAX] = {
     [SQL_SCHEMA_GET] = "SELECT version, key_check FROM schema_version",
@@ -78,6 +79,20 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_PASSKEY_REMOVE] = "DELETE FROM passkey WHERE authenticator = $1",
     [SQL_PASSKEY_DELETE_ALL] = "DELETE FROM passkey WHERE person = $1",
     [SQL_SPEND] = "INSERT INTO spent (digest, expires) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
+
+    [SQL_APPROVAL_CLEAR] = "DELETE FROM approval WHERE place = $1",
+    [SQL_APPROVAL_ADD] =
+	"INSERT INTO approval (id, token, person, place, sealed, created, expires, state, tries) VALUES "
+	"($1, $2, $3, $4, $5, $6, $7, 1, 0)",
+    [SQL_APPROVAL_FIND] = "SELECT " APPROVAL "WHERE token = $1 AND expires > $2",
+    [SQL_APPROVAL_ROW] = "SELECT " APPROVAL "WHERE id = $1",
+    [SQL_APPROVAL_APPROVE] = "UPDATE approval SET state = 2, code = $1 WHERE id = $2 AND state = 1 AND expires > $3",
+    [SQL_APPROVAL_DENY] = "UPDATE approval SET state = 3, code = NULL WHERE id = $1 AND state IN (1, 2) AND "
+			  "expires > $2",
+    [SQL_APPROVAL_TRY] = "UPDATE approval SET tries = tries + 1 WHERE id = $1 AND state = 2 AND tries < $2 AND "
+			 "expires > $3 RETURNING code",
+    [SQL_APPROVAL_USE] = "UPDATE approval SET state = 4, code = NULL WHERE id = $1 AND state = 2",
+    [SQL_APPROVAL_DELETE_ALL] = "DELETE FROM approval WHERE person = $1",
 
     [SQL_RECOVERY_LIST] = "SELECT id, digest FROM recovery WHERE person = $1 AND used = 0 ORDER BY id",
     [SQL_RECOVERY_LEFT] = "SELECT count(*) FROM recovery WHERE person = $1 AND used = 0",
@@ -181,6 +196,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_CODE_KEYS] = "SELECT id, id FROM code WHERE id > $1 ORDER BY id LIMIT $2",
     [SQL_SESSION_KEYS] = "SELECT digest, digest FROM session WHERE digest > $1 ORDER BY digest LIMIT $2",
     [SQL_MAIL_KEYS] = "SELECT id, id FROM outbox WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_APPROVAL_KEYS] = "SELECT id, id FROM approval WHERE id > $1 ORDER BY id LIMIT $2",
     [SQL_ORPHANS] = "SELECT (SELECT count(*) FROM authenticator WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM recovery WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM code WHERE person NOT IN (SELECT id FROM person)) + "
@@ -191,7 +207,8 @@ const char *const sql_text[SQL__MAX] = {
     /* each way round: a passkey's rows are two */
     [SQL_ORPHANS_PASSKEYS] =
 	"SELECT (SELECT count(*) FROM passkey WHERE authenticator NOT IN (SELECT id FROM authenticator)) + "
-	"(SELECT count(*) FROM authenticator WHERE kind = 4 AND id NOT IN (SELECT authenticator FROM passkey))",
+	"(SELECT count(*) FROM authenticator WHERE kind = 4 AND id NOT IN (SELECT authenticator FROM passkey)) + "
+	"(SELECT count(*) FROM approval WHERE person IS NOT NULL AND person NOT IN (SELECT id FROM person))",
 
     [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "
 			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",
@@ -206,4 +223,6 @@ const char *const sql_text[SQL__MAX] = {
 			"(SELECT id FROM outbox WHERE state > 1 AND created <= $1 ORDER BY created LIMIT $2)",
     [SQL_SWEEP_SPENT] = "DELETE FROM spent WHERE digest IN "
 			"(SELECT digest FROM spent WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    [SQL_SWEEP_APPROVALS] = "DELETE FROM approval WHERE id IN "
+			    "(SELECT id FROM approval WHERE expires <= $1 ORDER BY expires LIMIT $2)",
 };

@@ -168,6 +168,41 @@ enum err store_passkey_used(struct store *st, const struct store_passkey *p, con
  * Forgotten after expires, when it counts no more anyhow. */
 enum err store_spend(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t expires);
 
+/* ---- logins at a terminal that a passkey is to approve in the browser (store/approval.c) ---- */
+
+#define APPROVAL_TRIES 3 /* codes that may be typed */
+enum approval_state {
+	APPROVAL_WAITING = 1,
+	APPROVAL_APPROVED = 2, /* a code is to be typed into the terminal */
+	APPROVAL_DENIED = 3,
+	APPROVAL_USED = 4
+};
+struct approval {
+	struct id id, person; /* person zero: nobody's, for the look of it */
+	enum approval_state state;
+	int64_t created, expires;
+	bool has_code; /* APPROVAL_APPROVED */
+	uint8_t code[DIGEST_LEN];
+	/* sealed: */
+	uint8_t nonce[32];
+	char user[LOGIN_MAX + 1], host[256], service[64], from[64]; /* from: the client's address, "" if none */
+};
+/* [tx] A new one, in the place of the one that was asked for `whose` (the person, or the bucket of a name that nobody
+ * has) from the same address. token: what stands in the page's address. */
+enum err store_approval_put(struct store *st, const struct approval *a, const char *token, const struct id *whose);
+/* Somebody's, unexpired, in whatever state; ERR_NOTFOUND. */
+enum err store_approval_find(struct store *st, const char *token, int64_t now, struct approval *ret);
+/* Is this the code that an approved one waits for? */
+enum err store_approval_code_is(struct store *st, const struct approval *a, const char *code, bool *ret);
+/* [tx] From waiting to approved; ERR_EXISTS: it waits no more. */
+enum err store_approval_approve(struct store *st, const struct approval *a, const char *code, int64_t now);
+/* [tx] From waiting or approved to denied; ERR_EXISTS: it is neither. */
+enum err store_approval_deny(struct store *st, const struct id *id, int64_t now);
+/* [tx] Counts, checks, consumes: ERR_NONE = right and now used; ERR_DENIED = wrong (counted; caller must commit);
+ * ERR_NOTFOUND = it is not approved, or over, or was tried too often. */
+enum err store_approval_try(struct store *st, const struct id *id, const struct id *person, const char *code,
+			    int64_t now);
+
 /* ---- recovery codes (store/recovery.c) ---- */
 enum err store_recovery_replace(struct store *st, const struct id *person, const char *const *codes,
 				size_t n); /* [tx] canonical texts */
@@ -406,14 +441,14 @@ enum err store_audit_prune(struct store *st, int64_t before, size_t max, bool *r
 
 /* ---- the whole store (store/check.c, store/upgrade.c) ---- */
 struct store_check {
-	int64_t people, codes, sessions, mails; /* that were looked at */
-	int64_t bad;				/* of them: do not fit their MAC, or do not open */
-	int64_t orphans;			/* rows that belong to nobody */
-	struct errmsg damage;			/* of the file; "" if it is whole */
+	int64_t people, codes, sessions, mails, approvals; /* that were looked at */
+	int64_t bad;					   /* of them: do not fit their MAC, or do not open */
+	int64_t orphans;				   /* rows that belong to nobody */
+	struct errmsg damage;				   /* of the file; "" if it is whole */
 	struct audit_check audit;
 };
-/* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail"; who: a login, or a row's id
- * in hexadecimal digits. */
+/* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail", "approval"; who: a login,
+ * or a row's id in hexadecimal digits. */
 typedef void (*store_check_bad)(void *arg, const char *what, const char *who);
 /* Looks at everything: the file, every person with their authenticators, all that is sealed, the audit chain. In short
  * snapshots, while others write. */

@@ -196,7 +196,7 @@ static void before_the_upgrade(void **state)
 
 	store_close(f->st);
 	f->st = NULL;
-	raw(f, "DROP TABLE passkey; DROP TABLE spent; UPDATE schema_version SET version = 3");
+	raw(f, "DROP TABLE passkey; DROP TABLE spent; DROP TABLE approval; UPDATE schema_version SET version = 3");
 	OK(store_open(f->path, f->seal, &f->st, &m));
 	assert_int_equal(add(f, &k), ERR_DENIED);
 	assert_int_equal(count(f, &p, got), 0);
