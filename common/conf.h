@@ -49,7 +49,7 @@ struct conf {
 	char *mailcode_web, *mailcode_pam;
 	char *notice_new_login;
 	/* passkeys */
-	char *passkey_web;	    /* allowed, forbidden: registered and taken in the browser */
+	char *passkey_web;	    /* allowed, forbidden: are new ones registered, may they log in alone? */
 	char *passkey_rp_id;	    /* WebAuthn's RP ID: url's host or a parent domain of it; "": url's host */
 	char *passkey_origins;	    /* related origins (WebAuthn 5.11), separated by spaces */
 	char *passkey_both_factors; /* yes, no: is one that verified its user a login without a password? */

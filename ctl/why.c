@@ -126,7 +126,7 @@ static enum err why_spent(struct ctl *c, const struct person *p, int64_t now, st
 /* Staff whose only way is one that the terminal does not take. */
 static bool why_terminal(const struct ctl *c, const struct person *p, const struct facts *f, struct why *w)
 {
-	return p->role == ROLE_STAFF && f->mail && !f->app && !f->sheet &&
+	return p->role == ROLE_STAFF && f->mail && !f->app && !f->passkey && !f->sheet &&
 	       !strcmp(c->conf->mailcode_pam, "forbidden") &&
 	       why_say(
 		   w, "mail_forbidden",

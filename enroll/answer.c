@@ -295,7 +295,8 @@ struct answers {
 		struct MHD_Response *immutable, *plain, *unchanged;
 	} * file;
 	size_t n;
-	struct MHD_Response *robots, *healthy, *unwell;
+	struct MHD_Response *robots, *healthy, *unwell, *origins, *endpoints;
+	struct buf origins_text, endpoints_text;
 	const struct answer_file *icon;
 };
 
@@ -324,6 +325,26 @@ static bool answers_file(struct answer_file *f, const struct asset *as, bool htt
 	return f->immutable && f->plain && f->unchanged;
 }
 
+/* Both hold origins alone, which need no escape in JSON (common/conf_value.c). */
+static void answers_well_known(const struct conf *conf, struct answers *as)
+{
+	const char *list = conf->passkey_origins;
+	char origin[600];
+
+	buf_addf(&as->origins_text, "{\"origins\":[\"%s\"", conf->url);
+	while (conf_word(&list, origin, sizeof origin))
+		buf_addf(&as->origins_text, ",\"%s\"", origin);
+	buf_adds(&as->origins_text, "]}\n");
+	buf_addf(&as->endpoints_text, "{\"enroll\":\"%s/passkey\",\"manage\":\"%s/account\"}\n", conf->url, conf->url);
+}
+
+static struct MHD_Response *answers_json(const struct buf *text, bool https)
+{
+	const struct answer a = {.type = "application/json", .cache = "public, max-age=3600"};
+
+	return text->failed ? NULL : answers_response(text->data, text->len, &a, https);
+}
+
 enum err answers_make(const struct site *site, struct answers **ret, struct errmsg *m)
 {
 	static const char robots[] = "User-agent: *\nDisallow: /\n", well[] = "ok\n", unwell[] = "no keeper\n";
@@ -344,7 +365,10 @@ enum err answers_make(const struct site *site, struct answers **ret, struct errm
 		as->robots = answers_response(robots, sizeof robots - 1, &text, site->https);
 		as->healthy = answers_response(well, sizeof well - 1, &text, site->https);
 		as->unwell = answers_response(unwell, sizeof unwell - 1, &text, site->https);
-		ok = as->robots && as->healthy && as->unwell;
+		answers_well_known(site->conf, as);
+		as->origins = answers_json(&as->origins_text, site->https);
+		as->endpoints = answers_json(&as->endpoints_text, site->https);
+		ok = as->robots && as->healthy && as->unwell && as->origins && as->endpoints;
 	}
 	if (!ok) {
 		answers_free(as);
@@ -372,6 +396,10 @@ void answers_free(struct answers *as)
 	answers_drop(as->robots);
 	answers_drop(as->healthy);
 	answers_drop(as->unwell);
+	answers_drop(as->origins);
+	answers_drop(as->endpoints);
+	buf_free(&as->origins_text);
+	buf_free(&as->endpoints_text);
 	free(as->file);
 	free(as);
 }
@@ -394,6 +422,10 @@ enum MHD_Result answer_file(struct exchange *x)
 	switch (x->route->kind) {
 	case ROUTE_ROBOTS:
 		return answer_queue(x, MHD_HTTP_OK, as->robots);
+	case ROUTE_ORIGINS:
+		return answer_queue(x, MHD_HTTP_OK, as->origins);
+	case ROUTE_ENDPOINTS:
+		return answer_queue(x, MHD_HTTP_OK, as->endpoints);
 	case ROUTE_HEALTH:
 		return link_up(x->server->link) ? answer_queue(x, MHD_HTTP_OK, as->healthy)
 						: answer_queue(x, MHD_HTTP_SERVICE_UNAVAILABLE, as->unwell);

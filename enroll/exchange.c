@@ -331,6 +331,8 @@ enum MHD_Result exchange_act(struct exchange *x)
 	case ROUTE_STATIC:
 	case ROUTE_FAVICON:
 	case ROUTE_ROBOTS:
+	case ROUTE_ORIGINS:
+	case ROUTE_ENDPOINTS:
 	case ROUTE_HEALTH:
 		break;
 	}

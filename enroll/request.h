@@ -9,7 +9,7 @@
 
 #define REQUEST_FIELDS	  32
 #define REQUEST_NAME_MAX  32
-#define REQUEST_VALUE_MAX 8192
+#define REQUEST_VALUE_MAX 24576 /* an attestation with its certificates, in base64url */
 #define REQUEST_TOKEN_MAX 128
 
 struct form {

@@ -4,12 +4,18 @@
 #include <stddef.h>
 #include <string.h>
 
+/* What a passkey's answer consists of (keeper/passkey_form.h). */
+#define PASSKEY "challenge id client_data auth_data signature user_handle"
+
 const struct route routes[] = {
     {ROUTE_GET, ROUTE_PAGE, "/", "home", "n"},
     {ROUTE_GET, ROUTE_PAGE, "/login", "login", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/login", "login", "login password keep"},
     {ROUTE_GET, ROUTE_PAGE, "/logout", "logout.ask", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/logout", "logout", ""},
+    {ROUTE_POST, ROUTE_PAGE, "/login/by-passkey", "login.passkey", PASSKEY " keep"},
+    {ROUTE_GET, ROUTE_PAGE, "/login/passkey", "factor.passkey", "n"},
+    {ROUTE_POST, ROUTE_PAGE, "/login/passkey", "factor.passkey", PASSKEY},
     {ROUTE_GET, ROUTE_PAGE, "/login/code", "code", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/login/code", "code", "code"},
     {ROUTE_GET, ROUTE_PAGE, "/login/lost", "lost.help", "n"},
@@ -36,6 +42,8 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/forgot/link", "forgot.link", "token"},
     {ROUTE_GET, ROUTE_PAGE, "/forgot/factor", "reset.factor", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/forgot/factor", "reset.factor", "code"},
+    {ROUTE_GET, ROUTE_PAGE, "/forgot/factor/passkey", "reset.passkey", "n"},
+    {ROUTE_POST, ROUTE_PAGE, "/forgot/factor/passkey", "reset.passkey", PASSKEY},
     {ROUTE_GET, ROUTE_PAGE, "/forgot/birth-date", "reset.birth", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/forgot/birth-date", "reset.birth", "birth_date"},
     {ROUTE_GET, ROUTE_PAGE, "/forgot/new", "reset.password", "n"},
@@ -69,6 +77,8 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/app", "app", "code name start"},
     {ROUTE_GET, ROUTE_QR, "/app/qr.png", "app.qr", "save"},
     {ROUTE_POST, ROUTE_PAGE, "/app/cancel", "app.cancel", ""},
+    {ROUTE_GET, ROUTE_PAGE, "/passkey", "passkey", "n"},
+    {ROUTE_POST, ROUTE_PAGE, "/passkey", "passkey", "name challenge client_data attestation transports"},
     {ROUTE_GET, ROUTE_PAGE, "/sheet", "sheet", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/sheet", "sheet", "code start"},
     {ROUTE_GET, ROUTE_PAGE, "/mailcode", "mailcode", "n"},
@@ -98,6 +108,8 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/account/confirm/mail/again", "confirm.mail.again", "next"},
     {ROUTE_GET, ROUTE_PAGE, "/account/confirm/another", "confirm.another", "next n"},
     {ROUTE_POST, ROUTE_PAGE, "/account/confirm/another", "confirm.another", "code next"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/confirm/passkey", "confirm.passkey", "next n"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/confirm/passkey", "confirm.passkey", PASSKEY " next"},
     {ROUTE_GET, ROUTE_PAGE, "/account/sessions", "sessions", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/account/sessions/end", "session.end", "id"},
     {ROUTE_POST, ROUTE_PAGE, "/account/sessions/end-others", "sessions.end", ""},
@@ -106,6 +118,8 @@ const struct route routes[] = {
     {ROUTE_GET, ROUTE_STATIC, "/static/", "static", "v"},
     {ROUTE_GET, ROUTE_FAVICON, "/favicon.ico", "favicon", ""},
     {ROUTE_GET, ROUTE_ROBOTS, "/robots.txt", "robots", ""},
+    {ROUTE_GET, ROUTE_ORIGINS, "/.well-known/webauthn", "webauthn", ""},
+    {ROUTE_GET, ROUTE_ENDPOINTS, "/.well-known/passkey-endpoints", "passkey-endpoints", ""},
     {ROUTE_GET, ROUTE_HEALTH, "/healthz", "healthz", ""},
     {0},
 };

@@ -14,6 +14,8 @@ enum route_kind {
 	ROUTE_STATIC,
 	ROUTE_FAVICON,
 	ROUTE_ROBOTS,
+	ROUTE_ORIGINS,	 /* WebAuthn 5.11.1: related origins */
+	ROUTE_ENDPOINTS, /* "A Well-Known URL for Relying Party Passkey Endpoints" */
 	ROUTE_HEALTH
 };
 

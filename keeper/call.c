@@ -143,6 +143,7 @@ const char *call_next(const struct call *c)
 		return "/lost/new";
 	if (c->half)
 		return !c->facts.confirmed		? "/login/mail"
+		       : c->facts.passkey		? "/login/passkey"
 		       : c->facts.mail && !c->facts.app ? "/login/mail-code"
 							: "/login/code";
 	if (scratch_kind(&c->session) == SCRATCH_CODES && (!c->unmet || session_proven_lately(c)))
@@ -160,6 +161,23 @@ enum err call_audit(struct call *c, const char *event, const char *detail)
 	if (c->in || c->reset)
 		row.person = c->person.id;
 	return store_audit(c->st, &row);
+}
+
+struct row {
+	const char *event, *detail;
+};
+
+static enum err audit_row(struct call *c, struct person *nobody, void *arg)
+{
+	const struct row *r = arg;
+	(void)nobody;
+	return call_audit(c, r->event, r->detail);
+}
+
+enum err call_audit_alone(struct call *c, const char *event, const char *detail)
+{
+	struct row r = {event, detail};
+	return call_transact_any(c, audit_row, &r);
 }
 
 static enum err transact(struct call *c, bool again, call_change f, void *arg)

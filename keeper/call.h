@@ -130,6 +130,9 @@ enum err session_name(const struct call *c, const struct session *s, char ret[st
 /* [tx] One audit row of this call's person (or of nobody). */
 enum err call_audit(struct call *c, const char *event, const char *detail);
 
+/* The same in a transaction of its own. */
+enum err call_audit_alone(struct call *c, const char *event, const char *detail);
+
 /* Runs f in one transaction after session_again, p being the person as they are now; commits if it returns ERR_NONE. */
 typedef enum err (*call_change)(struct call *c, struct person *p, void *arg);
 enum err call_transact(struct call *c, call_change f, void *arg);
@@ -195,6 +198,11 @@ void flow_done(struct call *c);
 void flow_link(struct call *c);
 void flow_link_confirm(struct call *c);
 void flow_freeze(struct call *c);
+void flow_passkey(struct call *c);
+void flow_login_passkey(struct call *c);
+void flow_factor_passkey(struct call *c);
+void flow_confirm_passkey(struct call *c);
+void flow_reset_passkey(struct call *c);
 void flow_app(struct call *c);
 void flow_app_qr(struct call *c);
 void flow_app_cancel(struct call *c);
@@ -249,6 +257,24 @@ bool email_may_be_none(const struct call *c);
 bool email_is_given(const struct call *c);
 /* [tx] The sheet that waits for one of its codes is there. */
 enum err sheet_prepare(struct call *c, const struct person *p);
+/* [tx] This way was registered and proven just now: what it replaces goes, recovery codes are made if there are none,
+ * and the session is a full one. */
+enum err way_registered(struct call *c, const struct person *p, const struct authenticator *a, const char *event);
+/* The page that says that no more can be added. */
+void ways_full(struct call *c);
+/* A name for a list: trimmed NFKC text of 1..40 characters without control characters. */
+bool name_good(const char *typed, struct buf *ret);
+/* [tx] Nothing: a passkey waits nowhere. */
+enum err passkey_begin(struct call *c, const struct person *p);
+/* May a passkey be all that is asked for? */
+bool passkey_logs_in(const struct call *c);
+void login_page(struct call *c);
+/* attempt_within of a right factor: of a login, of a change, of a new password. */
+enum err login_factor_right(struct store *st, const struct person *p, void *arg);
+enum err confirm_factor_right(struct store *st, const struct person *p, void *arg);
+enum err reset_factor_right(struct store *st, const struct person *p, void *arg);
+/* Where a factor is proven once more. */
+const char *confirm_path(const struct call *c);
 /* [tx] The TOTP key that waits for its first right code is there. */
 enum err app_prepare(struct call *c, const struct person *p);
 /* The page of a mailed link that resets a password; it consumes nothing. */

@@ -41,9 +41,11 @@ struct action {
 static const struct action actions[] = {
     {"home", flow_home, NULL, NEED_NOTHING, 0, false, "/"},
     {"login", flow_login, flow_login, NEED_GUEST, 0, true, "/login"},
+    {"login.passkey", NULL, flow_login_passkey, NEED_GUEST, 0, false, "/login"},
     {"logout", NULL, flow_logout, NEED_NOTHING, 0, false, "/logout"},
     {"logout.ask", flow_logout_ask, NULL, NEED_NOTHING, 0, false, "/logout"},
     {"code", flow_code, flow_code, NEED_FACTOR, 0, false, "/login/code"},
+    {"factor.passkey", flow_factor_passkey, flow_factor_passkey, NEED_FACTOR, 0, false, "/login/passkey"},
     {"lost.help", flow_lost_help, NULL, NEED_FACTOR, 0, false, "/login/lost"},
     {"lost", flow_lost, flow_lost, NEED_ASK, 0, false, "/lost"},
     {"lost.which", flow_lost_which, flow_lost_which, NEED_ASK, 0, false, "/lost/which"},
@@ -56,6 +58,7 @@ static const struct action actions[] = {
     {"forgot.link", NULL, flow_forgot_link, NEED_GUEST, 0, false, "/forgot/code"},
     {"forgot.id", flow_forgot_id, flow_forgot_id, NEED_GUEST, 0, false, "/forgot/id"},
     {"reset.factor", flow_reset_factor, flow_reset_factor, NEED_RESET, 0, false, RESET_FACTOR_PATH},
+    {"reset.passkey", flow_reset_passkey, flow_reset_passkey, NEED_RESET, 0, false, RESET_FACTOR_PATH},
     {"reset.birth", flow_reset_birth, flow_reset_birth, NEED_RESET, 0, false, RESET_BIRTH_PATH},
     {"reset.password", flow_reset_password, flow_reset_password, NEED_RESET, 0, true, RESET_PASSWORD_PATH},
     {"login.mail", flow_login_mail, flow_login_mail, NEED_FACTOR, 0, false, "/login/mail-code"},
@@ -81,6 +84,7 @@ static const struct action actions[] = {
     {"address.again", NULL, flow_address_again, NEED_ALL, 0, false, "/account/email/sent"},
     {"address.state", flow_address_state, NULL, NEED_NOTHING, 0, false, "/account/email/sent"},
     {"app", flow_app, flow_app, NEED_APP, REQ_AUTHENTICATOR, false, "/app"},
+    {"passkey", flow_passkey, flow_passkey, NEED_APP, REQ_AUTHENTICATOR, false, "/passkey"},
     {"sheet", flow_sheet, flow_sheet, NEED_APP, REQ_AUTHENTICATOR, false, "/sheet"},
     {"app.qr", flow_app_qr, NULL, NEED_APP, 0, false, "/app"},
     {"app.cancel", NULL, flow_app_cancel, NEED_ALL, 0, false, "/app"},
@@ -96,6 +100,7 @@ static const struct action actions[] = {
     {"confirm.mail", flow_confirm_mail, flow_confirm_mail, NEED_ALL, 0, false, "/account/confirm/mail"},
     {"confirm.mail.again", NULL, flow_confirm_mail_again, NEED_ALL, 0, false, "/account/confirm/mail"},
     {"confirm.another", flow_confirm_another, flow_confirm_another, NEED_ALL, 0, false, "/account/confirm/another"},
+    {"confirm.passkey", flow_confirm_passkey, flow_confirm_passkey, NEED_ALL, 0, false, "/account/confirm/passkey"},
     {"sessions", flow_sessions, NULL, NEED_ALL, 0, false, "/account/sessions"},
     {"session.end", NULL, flow_session_end, NEED_ALL, 0, false, "/account/sessions"},
     {"sessions.end", NULL, flow_sessions_end, NEED_ALL, 0, false, "/account/sessions"},
@@ -199,7 +204,7 @@ static bool proven(struct call *c)
 	char to[128];
 	if (session_stepped_up(c))
 		return true;
-	snprintf(to, sizeof to, "/account/confirm?next=%s", c->action->path);
+	snprintf(to, sizeof to, "%s?next=%s", confirm_path(c), c->action->path);
 	view_redirect(c, to);
 	return false;
 }

@@ -5,13 +5,37 @@
 #include "common/secret.h"
 #include "keeper/method.h"
 #include "keeper/new_password.h"
+#include "keeper/passkey_form.h"
 #include <stdio.h>
 #include <string.h>
 
 #define RECOVERY_LOW 3
 
+/* Where a passkey is kept; "" for other ways. */
+static const char *stored(const struct call *c, const struct authenticator *a, const struct store_passkey *k, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!memcmp(&k[i].as.id, &a->id, sizeof a->id))
+			return k[i].credential.backed_up ? T(c, N_("Shared with your other devices (synced)"))
+							 : T(c, N_("On this one device only"));
+	return "";
+}
+
+/* The browser is told after a change, and whenever there are some. */
+static enum err passkeys(struct call *c, struct store_passkey *k, size_t *n)
+{
+	enum err e = store_passkeys(c->st, &c->person.id, k, AUTHENTICATORS_MAX, n);
+	if (!e && (*n || !strcmp(call_field(c, "n"), "removed")))
+		e = passkey_signal(c, k, *n);
+	view_put(c, "passkey_offered", require_offers(&c->facts, FACTOR_PASSKEY) ? "1" : "");
+	view_put(c, "passkey_alone", !e && *n && passkey_logs_in(c) ? "1" : "");
+	return e;
+}
+
 void flow_account(struct call *c)
 {
+	struct store_passkey pk[AUTHENTICATORS_MAX];
+	size_t keys = 0;
 	struct authenticator au[AUTHENTICATORS_MAX];
 	size_t n = 0, left = 0;
 	bool mail = false;
@@ -24,6 +48,8 @@ void flow_account(struct call *c)
 		e = store_code_live(c->st, &c->person.id, CODE_NEW_EMAIL, c->now, &waits);
 	if (e == ERR_NOTFOUND)
 		e = ERR_NONE;
+	if (!e)
+		e = passkeys(c, pk, &keys);
 	if (e) {
 		view_failure(c, e, "the account");
 		goto out;
@@ -44,6 +70,7 @@ void flow_account(struct call *c)
 		if (au[i].last_used)
 			mail_time(c->lang, au[i].last_used, when);
 		view_item(c, "authenticators", i, "last_used", au[i].last_used ? when : "");
+		view_item(c, "authenticators", i, "stored", stored(c, &au[i], pk, keys));
 		bool off = au[i].kind == FACTOR_MAILCODE && !c->facts.mail;
 		mail = mail || au[i].kind == FACTOR_MAILCODE;
 		view_item(c, "authenticators", i, "only", c->facts.confirmed == 1 && !off ? "1" : "");
@@ -58,6 +85,7 @@ void flow_account(struct call *c)
 	view_page(c, "account");
 out:
 	authenticator_wipe(au, n);
+	store_passkey_wipe(pk, keys);
 }
 
 struct change {

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_CHARS 40
+#define NAME_CHARS 40 /* as the refusal says */
 
 static enum err pending(struct call *c, const struct id *person, struct authenticator *ret)
 {
@@ -133,6 +133,28 @@ enum err recovery_make(struct call *c, const struct person *p)
 	return e;
 }
 
+enum err way_registered(struct call *c, const struct person *p, const struct authenticator *a, const char *event)
+{
+	size_t left = 0;
+	enum err e = lost_replaced(c, p, a);
+	if (!e)
+		e = store_recovery_left(c->st, &p->id, &left);
+	if (!e && !left)
+		e = recovery_make(c, p);
+	if (!e)
+		e = session_start(c, &p->id, SESSION_FULL, true);
+	if (!e)
+		e = call_notice(c, p, MAIL_WAY_ADDED, a->name);
+	return e ? e : call_audit(c, event, "");
+}
+
+void ways_full(struct call *c)
+{
+	view_trouble(c, 409, T(c, N_("There are too many ways to log in")),
+		     T(c, N_("Please remove one that you no longer use before you add another.")), T(c, N_("Back")),
+		     "/account");
+}
+
 struct confirm {
 	const char *name, *code;
 	enum err result; /* ERR_NONE right, ERR_DENIED wrong, ERR_NOTFOUND nothing waits */
@@ -143,7 +165,6 @@ static enum err app_confirm(struct call *c, struct person *p, void *arg)
 	struct confirm *f = arg;
 	struct authenticator a;
 	uint64_t step;
-	size_t left = 0;
 	enum err e = pending(c, &p->id, &a);
 	if (e) {
 		f->result = e;
@@ -158,24 +179,14 @@ static enum err app_confirm(struct call *c, struct person *p, void *arg)
 	e = store_authenticator_confirm(c->st, &p->id, &a.id, f->name);
 	if (!e) /* the code that proved it is used up */
 		e = store_totp_consume(c->st, &a.id, step, c->now);
+	snprintf(a.name, sizeof a.name, "%s", f->name);
 	if (!e)
-		e = lost_replaced(c, p, &a);
-	if (!e)
-		e = store_recovery_left(c->st, &p->id, &left);
-	if (!e && !left)
-		e = recovery_make(c, p);
-	if (!e)
-		e = session_start(c, &p->id, SESSION_FULL, true);
-	if (!e)
-		e = call_notice(c, p, MAIL_WAY_ADDED, f->name);
-	if (!e)
-		e = call_audit(c, "totp.registered", "");
+		e = way_registered(c, p, &a, "totp.registered");
 	authenticator_wipe(&a, 1);
 	return e;
 }
 
-/* A name for a list: trimmed NFKC text of 1..NAME_CHARS characters without control characters. */
-static bool name_good(const char *typed, struct buf *ret)
+bool name_good(const char *typed, struct buf *ret)
 {
 	AUTO_BUF b = BUF_INIT;
 	size_t chars = 0;
@@ -249,9 +260,7 @@ void flow_app(struct call *c)
 	if (c->post && call_has(c, "start")) {
 		enum err e = call_transact(c, app_start, NULL);
 		if (e == ERR_TOOBIG)
-			view_trouble(c, 409, T(c, N_("There are too many apps")),
-				     T(c, N_("Please remove one that you no longer use before you add another.")),
-				     T(c, N_("Back")), "/account");
+			ways_full(c);
 		else if (e)
 			view_failure(c, e, "the app's key");
 		else
@@ -326,7 +335,9 @@ void flow_recovery(struct call *c)
 	bool there = scratch_kind(&c->session) == SCRATCH_CODES, proven = session_proven_lately(c);
 	/* they are as good as any factor: later only who proves one sees them, not whoever has the browser */
 	if (!there || (!c->post && !proven)) {
-		view_redirect(c, there && !c->unmet ? "/account/confirm?next=/recovery" : call_next(c));
+		char to[96];
+		snprintf(to, sizeof to, "%s?next=/recovery", confirm_path(c));
+		view_redirect(c, there && !c->unmet ? to : call_next(c));
 		return;
 	}
 	if (c->post) {

@@ -3,7 +3,7 @@
 
 #include "common/i18n.h"
 #include "common/secret.h"
-#include "keeper/call.h"
+#include "keeper/passkey_form.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -12,8 +12,16 @@ void flow_home(struct call *c)
 	view_redirect(c, call_next(c));
 }
 
-static void login_page(struct call *c)
+void login_page(struct call *c)
 {
+	struct relying_party rp;
+	enum err e = passkey_logs_in(c) ? passkey_ask(c, CEREMONY_LOGIN) : ERR_NONE;
+	if (e) {
+		view_failure(c, e, "the login page");
+		return;
+	}
+	relying_party(c->k->conf, &rp);
+	view_put(c, "rp_id", rp.id);
 	view_put(c, "login", call_field(c, "login"));
 	if (c->k->conf->session_keep) {
 		view_put(c, "keep", "1");
@@ -60,7 +68,7 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 		l->guard = level == SESSION_HALF && !f.confirmed;
 		if (!e && l->guard)
 			e = guard_send(c, &p);
-		if (!e && f.confirmed && f.mail && !f.app)
+		if (!e && f.confirmed && f.mail && !f.app && !f.passkey)
 			e = login_mail_send(c, &p);
 	}
 	person_wipe(&p);
@@ -129,7 +137,7 @@ static enum err proof_counts(struct call *c, const struct person *p)
 	return e ? e : memcmp(&c->person.id, &p->id, sizeof p->id) ? ERR_DENIED : ERR_NONE;
 }
 
-static enum err code_right(struct store *st, const struct person *p, void *arg)
+enum err login_factor_right(struct store *st, const struct person *p, void *arg)
 {
 	struct call *c = arg;
 	enum err e = proof_counts(c, p);
@@ -169,7 +177,7 @@ static const struct words {
 /* Who logs in with the codes of a sheet and with nothing else. */
 static bool sheet_only(const struct call *c)
 {
-	return c->facts.sheet && !c->facts.app && !c->facts.mail;
+	return c->facts.sheet && !c->facts.app && !c->facts.mail && !c->facts.passkey;
 }
 
 static const struct words *words_for(const struct call *c, enum factor_kind asked)
@@ -273,7 +281,7 @@ static void code_look(struct call *c)
 
 bool login_code_right(struct call *c, enum factor_kind asked)
 {
-	if (!factor_right(c, asked, code_right))
+	if (!factor_right(c, asked, login_factor_right))
 		return false;
 	c->device_known = c->session.level == SESSION_FULL;
 	view_redirect(c, "/");
@@ -282,7 +290,7 @@ bool login_code_right(struct call *c, enum factor_kind asked)
 
 void flow_code(struct call *c)
 {
-	if (!c->post && strcmp(call_next(c), "/login/code") != 0) {
+	if (!c->post && !c->facts.app && strcmp(call_next(c), "/login/code") != 0) {
 		view_redirect(c, call_next(c));
 		return;
 	}
@@ -290,7 +298,7 @@ void flow_code(struct call *c)
 		return;
 	code_look(c);
 	view_put(c, "self", "/login/code");
-	view_put(c, "another", c->facts.mail ? "/login/another" : "");
+	view_put(c, "another", c->facts.mail || c->facts.passkey ? "/login/another" : "");
 	view_page(c, sheet_only(c) ? "code-sheet" : "code");
 }
 
@@ -322,7 +330,7 @@ void flow_logout_ask(struct call *c)
 	view_page(c, "logout");
 }
 
-static enum err stepped_up(struct store *st, const struct person *p, void *arg)
+enum err confirm_factor_right(struct store *st, const struct person *p, void *arg)
 {
 	struct call *c = arg;
 	(void)st;
@@ -333,7 +341,7 @@ static enum err stepped_up(struct store *st, const struct person *p, void *arg)
 /* Only pages of our own, and only those that ask for proof. */
 const char *confirm_next(const struct call *c)
 {
-	static const char *const paths[] = {"/account", "/account/email", "/app", "/mailcode", "/recovery"};
+	static const char *const paths[] = {"/account", "/account/email", "/app", "/mailcode", "/passkey", "/recovery"};
 	const char *next = call_field(c, "next");
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!strcmp(paths[i], next))
@@ -341,9 +349,14 @@ const char *confirm_next(const struct call *c)
 	return "/account";
 }
 
+const char *confirm_path(const struct call *c)
+{
+	return c->facts.passkey ? "/account/confirm/passkey" : "/account/confirm";
+}
+
 bool confirm_code_right(struct call *c, enum factor_kind asked)
 {
-	if (!factor_right(c, asked, stepped_up))
+	if (!factor_right(c, asked, confirm_factor_right))
 		return false;
 	view_redirect(c, confirm_next(c));
 	return true;
@@ -351,10 +364,11 @@ bool confirm_code_right(struct call *c, enum factor_kind asked)
 
 void flow_confirm(struct call *c)
 {
-	char mail[96];
-	if (!c->post && c->facts.mail && !c->facts.app) {
-		snprintf(mail, sizeof mail, "/account/confirm/mail?next=%s", confirm_next(c));
-		view_redirect(c, mail);
+	char to[96];
+	if (!c->post && !c->facts.app && (c->facts.passkey || c->facts.mail)) {
+		snprintf(to, sizeof to, "%s?next=%s", c->facts.passkey ? confirm_path(c) : "/account/confirm/mail",
+			 confirm_next(c));
+		view_redirect(c, to);
 		return;
 	}
 	if (c->post && confirm_code_right(c, FACTOR_NONE))
@@ -363,6 +377,6 @@ void flow_confirm(struct call *c)
 	view_put(c, "next", confirm_next(c));
 	view_put(c, "self", "/account/confirm");
 	view_put(c, "sheet", sheet_only(c) ? "1" : "");
-	view_put(c, "another", c->facts.mail ? "/account/confirm/another" : "");
+	view_put(c, "another", c->facts.mail || c->facts.passkey ? "/account/confirm/another" : "");
 	view_page(c, "confirm");
 }

@@ -21,7 +21,7 @@ enum scratch_kind lost_state(const struct call *c)
 enum err lost_ask(struct call *c)
 {
 	/* a sheet is there to be used up, and who has no device has lost none */
-	if (c->facts.sheet || !c->facts.app || scratch_kind(&c->session) != SCRATCH_NONE)
+	if (c->facts.sheet || (!c->facts.app && !c->facts.passkey) || scratch_kind(&c->session) != SCRATCH_NONE)
 		return ERR_NONE;
 	return scratch_set(&c->session, SCRATCH_ASK, NULL);
 }

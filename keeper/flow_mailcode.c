@@ -400,6 +400,8 @@ static void another_page(struct call *c, const struct place *pl, const char *sel
 	view_put(c, pl->name, "1");
 	if (c->facts.app)
 		view_put(c, "app", app);
+	if (c->facts.passkey)
+		view_put(c, "passkey", pl->next ? "/account/confirm/passkey" : "/login/passkey");
 	if (c->facts.mail && !off)
 		view_put(c, "mail", pl->path);
 	view_put(c, "recovery", left ? "1" : "");

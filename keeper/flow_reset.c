@@ -24,7 +24,7 @@ const char *reset_next(const struct call *c)
 
 /* ---- the second factor ---- */
 
-static enum err factor_right(struct store *st, const struct person *p, void *arg)
+enum err reset_factor_right(struct store *st, const struct person *p, void *arg)
 {
 	struct call *c = arg;
 	(void)st;
@@ -39,6 +39,7 @@ static enum err factor_right(struct store *st, const struct person *p, void *arg
 static void factor_page(struct call *c)
 {
 	view_put(c, "app", c->facts.app ? "1" : "");
+	view_put(c, "passkey", c->facts.passkey ? RESET_FACTOR_PATH "/passkey" : "");
 	view_page(c, "forgot-factor");
 }
 
@@ -65,7 +66,7 @@ static bool factor_try(struct call *c)
 	a.password_right = true; /* the mail stands for it */
 	a.step_up = true;	 /* no login yet; and a mail never counts twice: a.mailcode stays forbidden */
 	c->attempt = &a;
-	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, NULL, factor_right, c);
+	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, NULL, reset_factor_right, c);
 	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	if (v != VERDICT_ALLOW)
@@ -76,7 +77,9 @@ static bool factor_try(struct call *c)
 
 void flow_reset_factor(struct call *c)
 {
-	if (c->post && factor_try(c))
+	if (!c->post && c->facts.passkey && !call_has(c, "n")) /* n: it was there that another way was asked for */
+		view_redirect(c, RESET_FACTOR_PATH "/passkey");
+	else if (c->post && factor_try(c))
 		view_redirect(c, "/");
 	else
 		factor_page(c);

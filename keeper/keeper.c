@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "keeper/keeper.h"
+#include "keeper/passkey_attest.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,11 +20,16 @@ enum err keeper_open(struct keeper *k, const struct conf *conf, struct errmsg *m
 	unsigned slots = conf->hash_slots > 0 ? (unsigned)conf->hash_slots : cores > 0 ? (unsigned)cores : 1;
 	if (sem_init(&k->web_gate.places, 0, slots) || sem_init(&k->auth_gate.places, 0, slots))
 		return err_set(m, ERR_INTERNAL, "cannot make semaphores: %s", strerror(errno));
-	return seal_load(key, &k->seal, m);
+	enum err e = seal_load(key, &k->seal, m);
+	if (!e && conf->passkey_attestation && !strcmp(conf->passkey_attestation, "require"))
+		e = passkey_trust_load(conf->passkey_roots, conf->passkey_models, &k->trust, m);
+	return e;
 }
 
 void keeper_close(struct keeper *k)
 {
+	passkey_trust_free(k->trust);
+	k->trust = NULL;
 	seal_free(k->seal);
 	k->seal = NULL;
 	sem_destroy(&k->web_gate.places);

@@ -14,11 +14,13 @@ struct hash_gate {
 };
 
 struct mail_site;
+struct passkey_trust;
 
 struct keeper {
 	const struct conf *conf;
 	struct seal *seal;
-	struct mail_site *mails; /* the site's own texts; NULL: the house's alone */
+	struct mail_site *mails;     /* the site's own texts; NULL: the house's alone */
+	struct passkey_trust *trust; /* of passkey.attestation = require; else NULL */
 	char db_path[4096];
 	struct hash_gate web_gate, auth_gate;
 	struct health health;

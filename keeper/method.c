@@ -4,6 +4,14 @@
 #include "keeper/method.h"
 
 const struct method methods[] = {
+    {FACTOR_PASSKEY, "passkey", "/passkey", passkey_begin, N_("Face, fingerprint or PIN of your device (passkey)"),
+     N_("You look at the phone or computer, or touch its sensor, and are in: nothing to type and nothing to remember. "
+	"The "
+	"safest way."),
+     N_("One more thing: register this device now. It takes about 1 minute."),
+     N_("After that you log in by looking at the device or touching it, as when you unlock it."),
+     N_("Register this device now"),
+     N_("It will no longer be accepted here. On the device itself you can delete it in the settings for passkeys.")},
     {FACTOR_TOTP, "app", "/app", app_prepare, N_("Authenticator app"),
      N_("A free app on your phone or computer shows 6 digits. You type them after your password."),
      N_("One more thing: register the authenticator app now. It takes about 3 minutes."),

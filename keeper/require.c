@@ -2,6 +2,7 @@
 
 #include "keeper/policy.h"
 #include "keeper/require.h"
+#include <string.h>
 
 #define BOTH_ROLES (1u << ROLE_MEMBER | 1u << ROLE_STAFF)
 
@@ -27,6 +28,11 @@ static bool authenticator_met(const struct facts *f)
 	return f->confirmed > 0;
 }
 
+static bool passkey_offered(const struct facts *f)
+{
+	return !strcmp(f->conf->passkey_web, "allowed");
+}
+
 static bool app_offered(const struct facts *f)
 {
 	(void)f;
@@ -42,13 +48,15 @@ static bool sheet_offered(const struct facts *f)
 static bool mailcode_offered(const struct facts *f)
 {
 	enum mailcode_policy policy = mailcode_policy_of(f->conf->mailcode_web);
-	return f->person->email_verified && (policy == MAILCODE_ALLOWED || (policy == MAILCODE_LAST && !f->app));
+	return f->person->email_verified &&
+	       (policy == MAILCODE_ALLOWED || (policy == MAILCODE_LAST && !f->app && !f->passkey));
 }
 
 static const struct {
 	enum factor_kind kind;
 	bool (*offered)(const struct facts *f);
 } ways[] = {
+    {FACTOR_PASSKEY, passkey_offered},
     {FACTOR_TOTP, app_offered},
     {FACTOR_MAILCODE, mailcode_offered},
     {FACTOR_RECOVERY, sheet_offered},
@@ -148,6 +156,7 @@ enum err require_facts_by(struct store *st, const struct conf *conf, const struc
 	*ret = (struct facts){.conf = conf, .person = p, .mail = mailcode_usable(p, au, n, mail)};
 	for (size_t i = 0; i < n; i++) {
 		ret->app = ret->app || au[i].kind == FACTOR_TOTP;
+		ret->passkey = ret->passkey || au[i].kind == FACTOR_PASSKEY;
 		ret->strong = ret->strong || au[i].kind != FACTOR_MAILCODE;
 		ret->mail_kept = ret->mail_kept || au[i].kind == FACTOR_MAILCODE;
 		ret->sheet = ret->sheet || au[i].kind == FACTOR_RECOVERY;

@@ -22,12 +22,13 @@ enum requirement_id {
 struct facts {
 	const struct conf *conf;
 	const struct person *person;
-	size_t confirmed;      /* authenticators that count in the browser */
-	bool app, sheet, mail; /* the ways among them: app, recovery codes as a way of their own, mailed codes */
-	size_t sheet_left;     /* codes of the sheet */
-	bool proven;	       /* a factor, lately: whoever calls sets it. What needs that is asked of nobody else */
-	bool strong;	       /* one of them is no mailed code */
-	bool mail_kept;	       /* mailed codes are a way, though they may not be usable now */
+	size_t confirmed; /* authenticators that count in the browser */
+	bool app, passkey, sheet,
+	    mail;	   /* the ways among them: app, passkey, recovery codes as a way of their own, mailed codes */
+	size_t sheet_left; /* codes of the sheet */
+	bool proven;	   /* a factor, lately: whoever calls sets it. What needs that is asked of nobody else */
+	bool strong;	   /* one of them is no mailed code */
+	bool mail_kept;	   /* mailed codes are a way, though they may not be usable now */
 	bool
 	    password_due; /* the own password must be changed (policy_password_due): asked of nobody who is enrolling */
 };

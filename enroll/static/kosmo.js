@@ -133,6 +133,186 @@
 		tick();
 	});
 
+	/* ---- passkeys (WebAuthn): the page asks the device, and the answer leaves as an ordinary form ---- */
+
+	function unpack(text) {
+		var s = atob(text.replace(/-/g, '+').replace(/_/g, '/')), out = new Uint8Array(s.length), i;
+		for (i = 0; i < s.length; i++)
+			out[i] = s.charCodeAt(i);
+		return out;
+	}
+
+	function pack(buffer) {
+		var s = '';
+		new Uint8Array(buffer || []).forEach(function (byte) { s += String.fromCharCode(byte); });
+		return btoa(s).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+	}
+
+	function unpackOptions(json) {
+		var o = JSON.parse(json);
+		o.challenge = unpack(o.challenge);
+		if (o.user)
+			o.user.id = unpack(o.user.id);
+		(o.excludeCredentials || []).concat(o.allowCredentials || []).forEach(function (c) { c.id = unpack(c.id); });
+		return o;
+	}
+
+	/* Only the newest request may go on: browsers allow one at a time. */
+	var asking = null;
+
+	function ask(create, options, mediation) {
+		var request = { signal: null };
+		if (asking)
+			asking.abort();
+		asking = new AbortController();
+		request.signal = asking.signal;
+		if (mediation)
+			request.mediation = mediation;
+		request.publicKey = options;
+		return create ? navigator.credentials.create(request) : navigator.credentials.get(request);
+	}
+
+	function signal(name, data) {
+		if (window.PublicKeyCredential && PublicKeyCredential[name])
+			PublicKeyCredential[name](data).catch(function () {});
+	}
+
+	each('form[data-passkey]', function (form) {
+		var create = form.getAttribute('data-passkey') === 'create', autofill = form.hasAttribute('data-autofill');
+		var able = window.PublicKeyCredential && navigator.credentials && window.fetch && window.AbortController;
+		var said = doc.getElementById('passkey-said'), born = Date.now(), busy = false, started, renewing;
+
+		function tell(what) {
+			Array.prototype.forEach.call(said.querySelectorAll('[data-case]'), function (p) {
+				p.hidden = p.getAttribute('data-case') !== what;
+			});
+			said.hidden = !what;
+			if (what)
+				said.focus();
+		}
+
+		/* A challenge lives for two minutes, a page for longer. */
+		function fresh() {
+			if (Date.now() - born < 15000)
+				return Promise.resolve();
+			return fetch(form.getAttribute('data-page'), { credentials: 'same-origin', cache: 'no-store' }).then(function (reply) {
+				if (reply.redirected) {
+					location.assign('/');
+					throw new DOMException('', 'AbortError');
+				}
+				return reply.ok ? reply.text() : Promise.reject(new DOMException('', 'OfflineError'));
+			}, function () { throw new DOMException('', 'OfflineError'); }).then(function (html) {
+				var now = new DOMParser().parseFromString(html, 'text/html').getElementById(form.id);
+				form.setAttribute('data-options', now.getAttribute('data-options'));
+				['csrf', 'challenge'].forEach(function (name) { form.elements[name].value = now.elements[name].value; });
+				born = Date.now();
+			});
+		}
+
+		function failed(e) {
+			var cases = { InvalidStateError: create ? 'registered' : 'failed', NotSupportedError: 'unable', ConstraintError: 'unable', SecurityError: 'place', OfflineError: 'offline' };
+			busy = false;
+			say('');
+			if (e.name === 'AbortError')
+				return;
+			if (e.name === 'NotAllowedError')
+				tell(Date.now() - started > 95000 ? 'timeout' : 'cancelled');
+			else
+				tell(cases[e.name] || 'failed');
+			offer();
+		}
+
+		function send(c) {
+			var r = c.response, keep = doc.getElementById('f-keep');
+			form.elements.client_data.value = pack(r.clientDataJSON);
+			if (create) {
+				form.elements.attestation.value = pack(r.attestationObject);
+				form.elements.transports.value = r.getTransports ? r.getTransports().join(',') : '';
+			} else {
+				form.elements.id.value = pack(c.rawId);
+				form.elements.auth_data.value = pack(r.authenticatorData);
+				form.elements.signature.value = pack(r.signature);
+				form.elements.user_handle.value = pack(r.userHandle);
+			}
+			if (form.elements.keep)
+				form.elements.keep.value = keep && keep.checked ? '1' : '';
+			form.submit();
+		}
+
+		function press(where) {
+			if (busy)
+				return;
+			busy = true;
+			tell('');
+			say(form.getAttribute('data-wait'));
+			clearTimeout(renewing);
+			fresh().then(function () {
+				var o = unpackOptions(form.getAttribute('data-options'));
+				o.timeout = 100000;
+				if (where) {
+					o.authenticatorSelection.authenticatorAttachment = where === 'this' ? 'platform' : 'cross-platform';
+					o.hints = where === 'this' ? ['client-device'] : ['hybrid', 'security-key'];
+				}
+				started = Date.now();
+				return ask(create, o);
+			}).then(send).catch(failed);
+		}
+
+		/* Passkeys among what the browser offers for the user ID: waits until one is chosen there. */
+		function offer() {
+			if (!autofill || !PublicKeyCredential.isConditionalMediationAvailable)
+				return;
+			PublicKeyCredential.isConditionalMediationAvailable().then(function (yes) {
+				if (!yes || busy)
+					return;
+				fresh().then(function () {
+					var o = unpackOptions(form.getAttribute('data-options'));
+					renewing = setTimeout(offer, 90000);
+					return ask(false, o, 'conditional');
+				}).then(send).catch(function () {});
+			});
+		}
+
+		if (!able) {
+			tell(autofill ? '' : 'unsupported');
+			return;
+		}
+		form.hidden = false;
+		Array.prototype.forEach.call(form.querySelectorAll('button'), function (button) {
+			button.type = 'button';
+			button.addEventListener('click', function () { press(button.getAttribute('data-where')); });
+		});
+		if (create && PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable)
+			PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable().then(function (yes) {
+				doc.getElementById('no-platform').hidden = yes;
+			});
+		if (form.hasAttribute('data-unknown'))
+			signal('signalUnknownCredential', { rpId: form.getAttribute('data-rp'), credentialId: form.getAttribute('data-unknown') });
+		addEventListener('pageshow', function (event) {
+			busy = false;
+			if (event.persisted) /* from the back button's cache: the challenge is used */
+				born = 0;
+		});
+		offer();
+	});
+
+	/* What is registered here, so that the browser's list of passkeys agrees with it. */
+	each('[data-signal]', function (el) {
+		var s = JSON.parse(el.getAttribute('data-signal'));
+		signal('signalAllAcceptedCredentials', { rpId: s.rpId, userId: s.userId, allAcceptedCredentialIds: s.ids });
+		signal('signalCurrentUserDetails', { rpId: s.rpId, userId: s.userId, name: s.name, displayName: s.displayName });
+	});
+
+	/* Where passkeys cannot be used, another way is the one to take. */
+	each('#m-passkey', function (input) {
+		if (window.PublicKeyCredential)
+			return;
+		var other = input.form.querySelector('input[name=method]:not(#m-passkey)');
+		input.disabled = true;
+		if (other)
+			other.checked = true;
+	});
+
 	/* What has become of the mail: the server's own sentence, fetched anew a few times. */
 	each('[data-fresh]', function (el) {
 		if (!window.fetch || !window.DOMParser)

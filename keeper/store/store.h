@@ -149,7 +149,7 @@ struct store_passkey {
 	struct authenticator as; /* name, when it was made and last used; sealed digest as secret */
 	struct passkey credential;
 	uint8_t user[PASSKEY_USER_LEN]; /* the user handle that it was made for */
-	unsigned transports; /* PASSKEY_USB and its like (keeper/passkey_form.h), as a hint for the browser */
+	unsigned transports; /* TRANSPORT_USB and its like (keeper/passkey_form.h), as a hint for the browser */
 };
 void store_passkey_wipe(struct store_passkey *p, size_t n);
 /* [tx] Confirmed at once. as.secret is made here. ERR_EXISTS: somebody, whoever it is, has this credential; ERR_TOOBIG

@@ -36,7 +36,7 @@ def lost(door, v):
 def test_a_lost_app_is_not_replaced_by_less_whatever_page_is_asked_for(door):
     v = Loser(door, next(door.members)).enrol()
     w = lost(door, v)
-    assert [m for k, m in w.get("lost.new").items() if k.startswith("v.methods.") and k.endswith(".id")] == ["app"]
+    assert [m for k, m in w.get("lost.new").items() if k.startswith("v.methods.") and k.endswith(".id")] == ["passkey", "app"]
     assert w.get("mailcode")["redirect"] == "/lost/new"
     assert w.post("mailcode.again")["redirect"] == "/lost/new"
     assert "page" not in w.post("sheet", start="1")

@@ -142,7 +142,7 @@ def test_lost_and_registered_anew(door):
     # nothing has happened yet
     assert kept.page() == "/account" and len(kept.names()) == 1
     view = w.get("lost.new")
-    assert view["v.methods.0.id"] == "app" and "v.anew" not in view
+    assert view["v.methods.0.id"] == "passkey" and "v.anew" not in view
     assert w.post("lost.new", method="app")["redirect"] == "/app"
     key = w.get("app")["v.key"]
     assert w.get("lost.new")["page"] == "lost-new"  # the back button
@@ -297,7 +297,7 @@ def test_a_lost_app_is_not_replaced_by_less(door):
     w = v.again()
     w.post("code", code=v.codes[0])
     w.post("lost", answer="yes")
-    assert [x for k, x in w.get("lost.new").items() if k.startswith("v.methods.") and k.endswith(".id")] == ["app"]
+    assert [x for k, x in w.get("lost.new").items() if k.startswith("v.methods.") and k.endswith(".id")] == ["passkey", "app"]
     assert "e.method" in w.post("lost.new", method="mail")
 
 

@@ -62,7 +62,7 @@ def test_a_lost_phone_from_the_login_to_the_account(site, member, browser):
     b.at("/lost")
     b.d.refresh()
     b.at("/lost").press("button[value=yes]")
-    b.at("/lost/new")
+    b.at("/lost/new").find("label[for=m-app]").click()
     b.press()
     b.at("/app")
     new = secret_of(qr(b, site))
@@ -104,7 +104,8 @@ def test_the_admins_code(site, member, plain_browser):
     assert "Nothing was changed" in b.text
     b.fill(login=member.login, password=NEW_PASSWORD)
     b.at("/login/code").fill(code=made["code"])
-    b.at("/lost/new").press()
+    b.at("/lost/new").find("label[for=m-app]").click()
+    b.press()
     b.at("/app")
     _, codes, _ = register(b, site)
     told = [site.mail(member.login) for _ in range(3)]  # the code, the new app, all else gone

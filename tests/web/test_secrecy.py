@@ -58,13 +58,15 @@ def visitor(site):
 
 
 def post(site, who, name, password):
-    """The answer as it came, but for what must differ: the date, the form's token, and the name that was typed."""
+    """The answer as it came, but for what must differ: the date, the form's token, the passkey's challenge, and the name that was typed."""
     cookie, csrf = who
     c = http.client.HTTPConnection("localhost", site.port, timeout=10)
     c.request("POST", "/login", urllib.parse.urlencode({"csrf": csrf, "login": name, "password": password}),
               {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie, "Origin": site.url})
     r = c.getresponse()
     body = r.read().decode().replace(csrf, "CSRF").replace(name, "NAME")
+    challenge = re.search(r'name="challenge" value="([^"]+)"', body)
+    body = body.replace(challenge.group(1), "CHALLENGE")
     c.close()
     return r.status, [(k, v) for k, v in r.getheaders() if k != "Date"], body
 

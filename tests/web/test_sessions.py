@@ -18,8 +18,11 @@ from test_web_door import Door, Visitor, full, staff, together
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DAY = 86400
-ROUTES = [(m, kind, path, action, fields.split()) for m, kind, path, action, fields in re.findall(
-    r'\{ROUTE_(GET|POST), ROUTE_(\w+), "([^"]+)", "([^"]+)", "([^"]*)"\}', (TOP / "enroll/routes.c").read_text())]
+TABLE = (TOP / "enroll/routes.c").read_text()
+for name, value in re.findall(r'^#define (\w+) ("[^"]*")$', TABLE, re.M):
+    TABLE = re.sub(rf"\b{name}\b", value, TABLE)
+ROUTES = [(m, kind, path, action, re.sub('" "', "", fields).split()) for m, kind, path, action, fields in re.findall(
+    r'\{ROUTE_(GET|POST), ROUTE_(\w+), "([^"]+)", "([^"]+)", "((?:[^"]|" ")*)"\}', TABLE)]
 NEEDS = dict(re.findall(r'\{"([a-z.-]+)",\s*\w+,\s*\w+,\s*(NEED_\w+)', (TOP / "keeper/door_web.c").read_text()))
 KEEPERS = [r for r in ROUTES if r[1] in ("PAGE", "QR", "DONE")]
 # What a POST is filled with where the page under test gives no better value.

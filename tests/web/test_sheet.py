@@ -104,7 +104,7 @@ def test_a_link_on_its_way_is_void(door):
 def test_a_sheet_is_offered_only_without_an_address(door):
     v = person(door).to_method()
     view = v.get("method")
-    assert [view["v.methods.0.id"], view["v.methods.1.id"]] == ["app", "sheet"]
+    assert [view[f"v.methods.{i}.id"] for i in range(3)] == ["passkey", "app", "sheet"]
     w = person(door).log_in().birth().terms().email().verify()
     assert "sheet" not in [v for k, v in w.get("method").items() if k.endswith(".id")]
     assert "e.method" in w.post("method", method="sheet")
@@ -185,7 +185,7 @@ def test_a_lost_sheet_is_the_admins_to_mend(door):
     assert w.post("code", code=recover(door, v.person))["redirect"] == "/"
     assert w.page() == "/lost/new"
     view = w.get("lost.new")
-    assert {view["v.methods.0.id"], view["v.methods.1.id"]} == {"app", "sheet"}
+    assert {view[f"v.methods.{i}.id"] for i in range(3)} == {"passkey", "app", "sheet"}
     assert w.post("lost.new", method="sheet")["redirect"] == "/sheet"
     assert w.get("sheet")["v.lost"] == "1"
     assert w.prove()["redirect"] in ("/", "/account?n=sheet")

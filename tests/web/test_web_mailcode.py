@@ -131,9 +131,9 @@ def reconfigured(door, text):
 def test_the_wizard_by_mail(door):
     v = guest(door).start()
     view = v.get("method")
-    assert [view["v.methods.0.id"], view["v.methods.1.id"]] == ["app", "mail"] and "v.methods.2.id" not in view
+    assert [view[f"v.methods.{i}.id"] for i in range(3)] == ["passkey", "app", "mail"] and "v.methods.3.id" not in view
     assert view["v.methods.0.recommended"] == "1" and not view["v.methods.1.recommended"]
-    assert "least safe" in view["v.methods.1.text"] and "add a better one later" in view["v.methods.1.text"]
+    assert "least safe" in view["v.methods.2.text"] and "add a better one later" in view["v.methods.2.text"]
     assert v.post("method", method="telegram")["e.method"]
     v.method("mail").own_password()
     view = v.get("done")
@@ -483,7 +483,7 @@ def test_policies(own_door):
     # a choice that is not offered any more is asked for again
     assert fresh.page() == "/first/method"
     view = fresh.get("method")
-    assert view["v.methods.0.id"] == "app" and "v.methods.1.id" not in view
+    assert view["v.methods.1.id"] == "app" and "v.methods.2.id" not in view
     assert fresh.post("method", method="mail")["e.method"] and fresh.get("mailcode")["redirect"]
     # whose only way was mail registers another, behind a mailed code
     w = only.later(3600).again()

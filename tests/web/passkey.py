@@ -1,0 +1,44 @@
+"""Virtual authenticators of Chromium (CDP, domain WebAuthn) in a Browser."""
+
+
+class Authenticator:
+    """One device in the browser: a phone's or computer's own, or (transport usb) a security key."""
+
+    def __init__(self, b, transport="internal", **options):
+        self.b = b
+        b.d.execute_cdp_cmd("WebAuthn.enable", {"enableUI": False})
+        o = {"protocol": "ctap2", "transport": transport, "hasResidentKey": True, "hasUserVerification": True,
+             "isUserVerified": True, "automaticPresenceSimulation": True, **options}
+        self.id = self.cdp("addVirtualAuthenticator", options=o, bare=True)["authenticatorId"]
+
+    def cdp(self, what, bare=False, **args):
+        return self.b.d.execute_cdp_cmd(f"WebAuthn.{what}", args if bare else {"authenticatorId": self.id, **args})
+
+    @property
+    def credentials(self):
+        return self.cdp("getCredentials")["credentials"]
+
+    def add(self, credential):
+        self.cdp("addCredential", credential=credential)
+
+    def clear(self):
+        self.cdp("clearCredentials")
+
+    def remove(self):
+        self.cdp("removeVirtualAuthenticator")
+
+    def verified(self, yes):
+        self.cdp("setUserVerified", isUserVerified=yes)
+
+    def wrong(self, **bits):
+        """badUV, badUP, isBogusSignature: what the next answers have wrong."""
+        self.cdp("setResponseOverrideBits", **bits)
+
+    def backup(self, credential, eligible, backed_up):
+        self.cdp("setCredentialProperties", credentialId=credential["credentialId"], backupEligibility=eligible, backupState=backed_up)
+
+
+def no_autofill(b):
+    """A virtual authenticator answers what waits behind the user ID's field at once, without anybody choosing there."""
+    b.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
+        "source": "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false)"})

@@ -1,0 +1,143 @@
+"""Passkeys in a real browser: registered in the wizard and in the account, used with and without the password."""
+import shutil
+import tempfile
+import time
+
+import pytest
+from browser import Browser, Site, app_code
+from harness import wait_until
+from passkey import Authenticator, no_autofill
+from test_wizard import NEW_PASSWORD, Member, begin, confirm_by_code, enrol, log_out
+
+
+@pytest.fixture(scope="module")
+def site():
+    folder = tempfile.mkdtemp(prefix="kosmo-")
+    people = [Member(f"h{i:05d}") for i in range(40)]
+    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n")
+    s.free = iter(people)
+    s.start()
+    yield s
+    s.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def member(site):
+    p = next(site.free)
+    p.initial = site.initial(p.login)
+    return p
+
+
+@pytest.fixture
+def browser():
+    b = Browser()
+    yield b
+    b.close()
+
+
+def to_passkey(b, site, p):
+    """From the letter to the page that registers a passkey, which is what is recommended."""
+    begin(b, site, p)
+    confirm_by_code(b, site, p)
+    assert b.find("#m-passkey").is_selected()
+    b.press()
+    b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
+    b.at("/first/done").press("button[value=passkey]")
+    return b.at("/passkey")
+
+
+def register(b, site, p, name=None):
+    to_passkey(b, site, p)
+    if name:
+        b.type("name", name)
+    b.find("button[data-where=this]").click()
+    b.at("/recovery")
+    codes = [e.text for e in b.all(".codes code")]
+    b.press()
+    b.at("/account")
+    return codes
+
+
+def said(b):
+    """What the page says that the device did; waits for it."""
+    wait_until(lambda: b.find("#passkey-said").is_displayed(), 10, "what the device did")
+    return b.find("#passkey-said p:not([hidden])").get_attribute("data-case")
+
+
+def test_wizard_then_login_by_button(site, member, browser):
+    b = browser
+    a = Authenticator(b)
+    no_autofill(b)
+    codes = register(b, site, member, "うちのパソコン")
+    assert len(codes) == 10
+    assert "うちのパソコン" in b.text and "On this one device only" in b.text
+    c, = a.credentials
+    assert c["rpId"] == "localhost" and c["isResidentCredential"] and len(c["userHandle"]) == 88
+    log_out(b, site)
+    b.press("#f-passkey button")
+    b.at("/account")
+    assert a.credentials[0]["signCount"] > c["signCount"]
+
+
+def test_autofill(site, member, browser):
+    b = browser
+    Authenticator(b)
+    register(b, site, member)
+    b.get(site.url + "/logout")
+    b.press()
+    b.at("/account")
+
+
+def test_after_the_password(site, member, browser):
+    b = browser
+    Authenticator(b, transport="usb")
+    no_autofill(b)
+    to_passkey(b, site, member)
+    b.find("button[data-where=other]").click()
+    b.at("/recovery").press()
+    assert "My security key" in b.at("/account").text
+    log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
+    b.at("/login/passkey").press("form[data-passkey] button")
+    b.at("/account")
+
+
+def test_beside_an_app_renamed_removed(site, member, browser):
+    b = browser
+    no_autofill(b)
+    secret, _, _ = enrol(b, site, member)
+    a = Authenticator(b)
+    b.get(site.url + "/account")
+    b.find("a[href='/passkey']").click()
+    b.at("/passkey").find("button[data-where=this]").click()
+    b.at("/account")
+    assert len(b.all("ul.cards > li")) == 2 and len(a.credentials) == 1
+    b.all("a[href^='/account/rename']")[1].click()
+    b.at("/account/rename").fill(name="台所の電話")
+    assert "台所の電話" in b.at("/account").text
+    # the same device once more
+    b.get(site.url + "/passkey")
+    b.find("button[data-where=this]").click()
+    assert said(b) == "registered"
+    # the step-up of a change is the passkey's, and after a fresh login by the app another way is there
+    log_out(b, site).fill(login=member.login, password=NEW_PASSWORD)
+    b.at("/login/passkey").find("a[href='/login/another']").click()
+    b.at("/login/another").find("a[href='/login/code']").click()
+    b.at("/login/code").fill(code=app_code(secret, time.time() + 30))
+    b.at("/account")
+    b.all("a[href^='/account/remove']")[1].click()
+    b.at("/account/remove").press()
+    assert "台所の電話" not in b.at("/account").text
+    assert not a.credentials  # the browser was told
+
+
+def test_cancelled_no_verification_unsupported(site, member, browser):
+    b = browser
+    a = Authenticator(b)
+    to_passkey(b, site, member)
+    a.verified(False)
+    b.find("button[data-where=this]").click()
+    assert said(b) == "cancelled"
+    a.verified(True)
+    b.find("button[data-where=this]").click()
+    b.at("/recovery")
