@@ -50,6 +50,9 @@ struct conf {
 	char *notice_new_login;
 	/* passkeys */
 	char *passkey_web;	    /* allowed, forbidden: are new ones registered, may they log in alone? */
+	char *passkey_pam;	    /* allowed, forbidden: approves logins at the terminal */
+	char *passkey_same_address; /* networks whose terminals only the same address may approve */
+	char *passkey_host;	    /* this host's name on the page that approves; "": as it calls itself */
 	char *passkey_rp_id;	    /* WebAuthn's RP ID: url's host or a parent domain of it; "": url's host */
 	char *passkey_origins;	    /* related origins (WebAuthn 5.11), separated by spaces */
 	char *passkey_both_factors; /* yes, no: is one that verified its user a login without a password? */

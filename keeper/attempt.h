@@ -27,7 +27,11 @@ struct attempt {
 	enum mailcode_policy mailcode; /* at this door; the door sets it */
 	enum factor_kind asked;	       /* what the next one typed is to be: FACTOR_MAILCODE, or FACTOR_NONE: app or
 					* recovery code */
-	enum err mailed;	       /* of a mailed code that was not right, as in struct factor_check */
+	struct {
+		struct id id; /* of the approval whose digits this dialogue takes; zero: none */
+		bool alone;   /* it takes the password's place */
+	} approval;
+	enum err mailed; /* of a mailed code that was not right, as in struct factor_check */
 	int64_t mailed_wait;
 	const struct factor *right;	 /* the factor that was right */
 	const char *agent;		 /* of a browser: the door sets it; NULL: none */

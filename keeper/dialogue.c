@@ -50,11 +50,13 @@ void dialogue_ask(const struct keeper *k, struct request *r, const char *told, c
 	ask(r, told, i18n(k->conf->pam_language, msgid));
 }
 
-void dialogue_ask_below(const struct keeper *k, struct request *r, const char *above, const char *msgid)
+void dialogue_ask_below(const struct keeper *k, struct request *r, const struct buf *above, const char *msgid)
 {
 	AUTO_BUF text = BUF_INIT;
-	buf_addf(&text, "%s\n%s", i18n(k->conf->pam_language, above), i18n(k->conf->pam_language, msgid));
-	ask(r, NULL, text.failed ? i18n(k->conf->pam_language, msgid) : buf_str(&text));
+	const char *question = i18n(k->conf->pam_language, msgid);
+	buf_add(&text, above->data, above->len);
+	buf_adds(&text, question);
+	ask(r, NULL, above->failed || !buf_str(&text) ? question : buf_str(&text));
 }
 
 void dialogue_end(struct request *r, const char *told, enum verdict v, const struct ticket *t)

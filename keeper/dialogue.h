@@ -3,7 +3,7 @@
 #ifndef KOSMO_DIALOGUE_H
 #define KOSMO_DIALOGUE_H
 
-#include "keeper/attempt.h"
+#include "keeper/approval.h"
 #include "keeper/policy.h"
 #include "keeper/server.h"
 #include "keeper/ticket.h"
@@ -20,7 +20,8 @@ enum dialogue_waiting { /* for the answer to what was asked last */
 			WAITING_BEGIN,
 			WAITING_PASSWORD,
 			WAITING_CODE,
-			WAITING_MAILED, /* a code that was mailed, or a recovery code */
+			WAITING_MAILED,	  /* a code that was mailed, a recovery code, or an approval's digits */
+			WAITING_APPROVAL, /* an approval's digits in the password's place, or Enter */
 			WAITING_NEW,
 			WAITING_AGAIN,
 			WAITING_NOTHING
@@ -33,8 +34,13 @@ struct dialogue {
 	struct policy_pam policy;
 	struct attempt attempt;
 	char service[64];
-	struct {		   /* DIALOGUE_CHANGE */
-		bool only_expired; /* PAM_CHANGE_EXPIRED_AUTHTOK (of DIALOGUE_CHECK too) */
+	bool alone;			  /* a passkey may take the password's place */
+	int64_t begun;			  /* 0: by a clock that cannot be read */
+	enum qr_form qr;		  /* what its terminal is drawn with */
+	struct approval_request approval; /* the last one that was shown */
+	int typed;			  /* codes at the last question that may be asked again */
+	struct {			  /* DIALOGUE_CHANGE */
+		bool only_expired;	  /* PAM_CHANGE_EXPIRED_AUTHTOK (of DIALOGUE_CHECK too) */
 		bool needs_code;
 		int refused;			 /* new passwords so far */
 		char present[PASSWORD_HASH_MAX]; /* the hash that is to be replaced */
@@ -45,8 +51,9 @@ struct dialogue {
 /* Each answers the request. told: a sentence shown before the question or the end, already translated; NULL: none.
  * What is asked is translated here. */
 void dialogue_ask(const struct keeper *k, struct request *r, const char *told, const char *msgid);
-/* The sentence above is part of the question: sudo shows no other (PAM_SILENT). */
-void dialogue_ask_below(const struct keeper *k, struct request *r, const char *above, const char *msgid);
+/* What stands above, which ends with a line end, is part of the question: sudo shows no other (PAM_SILENT). It is
+ * translated already. */
+void dialogue_ask_below(const struct keeper *k, struct request *r, const struct buf *above, const char *msgid);
 void dialogue_end(struct request *r, const char *told, enum verdict v, const struct ticket *t /* or NULL */);
 /* May this peer's refusal be a line of the log? What strangers say is rationed, for all of them together: the journal
  * drops what a program says too often, also what others did. */
@@ -72,7 +79,16 @@ void door_change_answer(struct keeper *k, struct store *st, struct request *r, s
 /* ---- door_mail.c: after these the request is answered, and neither it nor d may be touched any more ---- */
 /* The question for the code. st may be NULL. */
 void door_mail_ask(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
-/* Enter was typed there: the second question, and a mail to whom one is due. */
+/* Enter was typed there: the second question, and a mail to whom one is due; a passkey may approve. */
 void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
+/* The first question of passkey=alone: a passkey may approve, or Enter leads to the password. st may be NULL. */
+void door_mail_alone(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
+/* What was typed at one of these two was wrong: the question is put once more, to everybody alike. */
+bool door_mail_again(struct keeper *k, struct request *r, struct dialogue *d);
+
+/* ---- door_approve.c ---- */
+/* A new request, which d takes from here on, and what is shown of it: a line, the address, the QR code. Nothing where
+ * passkeys approve nothing. */
+void door_approve_show(const struct keeper *k, struct dialogue *d, int64_t now, const char *msgid, struct buf *ret);
 
 #endif

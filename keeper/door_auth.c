@@ -102,7 +102,7 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	const struct wire_msg *m = &r->msg;
 	const struct peer *peer = server_peer(r);
 	const char *phase = wire_str(m, "phase"), *service = wire_str(m, "service"), *user = wire_str(m, "user");
-	const char *rhost = wire_str(m, "rhost"), *conf = wire_str(m, "conf");
+	const char *rhost = wire_str(m, "rhost"), *conf = wire_str(m, "conf"), *tty = wire_str(m, "tty");
 	if (!phase_from(phase, &d->phase) || !service || !user)
 		return err_set(why, ERR_INVALID,
 			       "a message without phase, service or user: module and keeper differ in version?");
@@ -117,6 +117,11 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 		return err_set(why, ERR_INVALID,
 			       "password= has no meaning on a password line, where the present one is always asked: "
 			       "remove it");
+	if (d->policy.passkey == POLICY_PASSKEY_ALONE &&
+	    (d->phase >= DIALOGUE_CHECK || d->policy.password == POLICY_SKIP))
+		return err_set(why, ERR_INVALID,
+			       "passkey=alone takes the password's place, which is %s here: write passkey=allowed",
+			       d->phase >= DIALOGUE_CHECK ? "changed" : "not asked");
 	if (!peer->trusted && !peer_owns_login(peer, user))
 		return err_set(why, ERR_DENIED, "uid %lu asked for an account that is not its own",
 			       (unsigned long)peer->uid);
@@ -124,6 +129,7 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	struct origin origin;
 	clean(d->service, sizeof d->service, service);
 	snprintf(place, sizeof place, "pam:%s", d->service);
+	d->qr = qr_form_for(tty ? tty : "");
 	d->change.only_expired = wire_get(m, "expired") != NULL;
 	e = begin_origin(k, r, d, rhost, &origin);
 	if (e)
@@ -145,7 +151,9 @@ static enum err logged_in(struct store *st, const struct person *p, void *arg)
 	struct logged_in *l = arg;
 	enum err e = store_person_seen(st, &p->id, l->now);
 	return e ? e
-		 : ticket_make(l->k->seal, p, l->d->service, l->d->policy.password != POLICY_SKIP, l->now, &l->ticket);
+		 : ticket_make(l->k->seal, p, l->d->service,
+			       l->d->policy.password != POLICY_SKIP && l->d->attempt.password_right, l->now,
+			       &l->ticket);
 }
 
 static void on_password(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
@@ -166,8 +174,10 @@ static void on_code(struct keeper *k, struct store *st, struct request *r, struc
 	const struct factor *how = NULL;
 	struct logged_in l = {.k = k, .d = d, .now = now};
 	enum verdict v = attempt_factor(k, st, &d->attempt, (const char *)f->data, f->len, l.now, &how, logged_in, &l);
-	d->waiting = WAITING_NOTHING;
 	dialogue_log(d, v, how ? how->name : "");
+	if ((v == VERDICT_DENY || v == VERDICT_THROTTLED || v == VERDICT_LOCKED) && door_mail_again(k, r, d))
+		return;
+	d->waiting = WAITING_NOTHING;
 	/* waits and locks are nobody's business before the verdict */
 	dialogue_end(r, NULL, v == VERDICT_THROTTLED || v == VERDICT_LOCKED ? VERDICT_DENY : v,
 		     v == VERDICT_ALLOW ? &l.ticket : NULL);
@@ -186,6 +196,9 @@ static void on_answer(struct keeper *k, struct store *st, struct request *r, str
 		on_password(k, st, r, d, now);
 	} else if (d->waiting == WAITING_CODE && !f->len) {
 		door_mail_enter(k, st, r, d, now);
+	} else if (d->waiting == WAITING_APPROVAL && !f->len) {
+		d->waiting = WAITING_PASSWORD;
+		dialogue_ask(k, r, NULL, N_("Password: "));
 	} else {
 		on_code(k, st, r, d, now);
 	}
@@ -213,6 +226,7 @@ static void on_begin(struct keeper *k, struct store *st, struct request *r, stru
 {
 	struct errmsg why;
 	d->trusted = server_peer(r)->trusted;
+	d->begun = now > 0 ? now : 0;
 	enum err e = begin_dialogue(k, r, d, &why);
 	if (e) {
 		if (dialogue_may_log(d->trusted))
@@ -226,6 +240,8 @@ static void on_begin(struct keeper *k, struct store *st, struct request *r, stru
 	} else if (d->policy.password == POLICY_SKIP) {
 		d->attempt.password_right = true;
 		door_mail_ask(k, st, r, d, now);
+	} else if (d->policy.passkey == POLICY_PASSKEY_ALONE) {
+		door_mail_alone(k, st, r, d, now);
 	} else {
 		d->waiting = WAITING_PASSWORD;
 		dialogue_ask(k, r, NULL, N_("Password: "));
@@ -251,7 +267,7 @@ enum auth_work door_auth_work(struct request *r)
 		/* of a stranger the user database is asked (a directory that may be slow), and a path of theirs looked
 		 * at; and where the first question is already for the code, the store may have to say which */
 		return auth && server_peer(r)->trusted && !policy_pam_options(&r->msg, &p, &why) &&
-			       (p.password == POLICY_ASK || !p.prompt_by_method)
+			       p.passkey != POLICY_PASSKEY_ALONE && (p.password == POLICY_ASK || !p.prompt_by_method)
 			   ? AUTH_NOW
 			   : AUTH_FAST;
 	}

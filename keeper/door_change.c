@@ -99,12 +99,14 @@ static void on_code(struct keeper *k, struct store *st, struct request *r, struc
 	enum verdict v = attempt_factor(k, st, &d->attempt, text, strlen(text), now, NULL, NULL, NULL);
 	if (v == VERDICT_ALLOW)
 		ask_new(k, r, d, NULL);
-	else if (v == VERDICT_DENY || v == VERDICT_THROTTLED || v == VERDICT_LOCKED)
+	else if (v == VERDICT_DENY || v == VERDICT_THROTTLED || v == VERDICT_LOCKED) {
+		if (door_mail_again(k, r, d))
+			return;
 		end(r, d,
 		    i18n(k->conf->pam_language,
 			 N_("The password or the code is not right. Please try again after a few seconds.")),
 		    VERDICT_DENY, "");
-	else
+	} else
 		end(r, d, NULL, v, "");
 }
 

@@ -1,4 +1,5 @@
-/* The code's questions at the terminal: the first one, and the second one after Enter, which brings a code by mail.
+/* The code's questions at the terminal: the first one, and the second one after Enter, which brings a code by mail and
+ * shows where a passkey approves; with passkey=alone that comes first.
  *
  * Enter leads everybody to the same second question. What depends on who it is comes after that was sent, as one
  * transaction for everybody: that it took place, and how long it took, tells nothing. */
@@ -14,7 +15,8 @@
 #include <syslog.h>
 #include <time.h>
 
-#define ASIDE_MS 5
+#define ASIDE_MS  5
+#define TYPED_MAX APPROVAL_TRIES /* codes at one question, where a passkey may approve */
 
 /* Never refused: who gets no mail has something written all the same. */
 static const struct quota quota_none = {.name = "mailcode-none", .most = INT64_MAX, .window = 3600};
@@ -72,8 +74,24 @@ static enum err send(struct keeper *k, struct store *st, struct attempt *a, int6
 	return e;
 }
 
-/* For the time after the reply: a is a copy of the connection's. */
-static void send_later(struct keeper *k, struct store *st, struct attempt *a, bool trusted, int64_t now)
+/* For the time after the reply: copies of the connection's. */
+struct after {
+	struct attempt attempt;
+	struct approval_request approval;
+	char service[64];
+	bool trusted, mails, alone;
+};
+
+/* [tx] */
+static enum err write_after(struct keeper *k, struct store *st, struct after *w, int64_t now, bool *ret_sent)
+{
+	enum err e = w->mails ? send(k, st, &w->attempt, now, ret_sent) : ERR_NONE;
+	if (!e && w->approval.created)
+		e = approval_put(k, st, &w->attempt, &w->approval, w->service, w->alone);
+	return e;
+}
+
+static void after_reply(struct keeper *k, struct store *st, struct after *w, int64_t now)
 {
 	/* whoever just got the question, and may answer at once, is neither kept from a processor nor behind this in
 	 * the store's queue: as long as a mail takes */
@@ -82,7 +100,7 @@ static void send_later(struct keeper *k, struct store *st, struct attempt *a, bo
 	(void)nanosleep(&aside, NULL);
 	enum err e = store_begin(st);
 	if (!e) {
-		e = send(k, st, a, now, &sent);
+		e = write_after(k, st, w, now, &sent);
 		if (!e)
 			e = store_commit(st);
 		if (e)
@@ -90,29 +108,73 @@ static void send_later(struct keeper *k, struct store *st, struct attempt *a, bo
 	}
 	if (!e && sent && k->wake_outbox)
 		k->wake_outbox(k->wake_arg);
-	if (e && dialogue_may_log(trusted))
-		daemon_log(LOG_AUTHPRIV | LOG_ERR, "a code that was asked for could not be mailed: %s", err_text(e));
-	attempt_clear(a);
+	if (e && dialogue_may_log(w->trusted))
+		daemon_log(LOG_AUTHPRIV | LOG_ERR,
+			   "what was asked for at a terminal could not be mailed or written: %s", err_text(e));
+	attempt_clear(&w->attempt);
+	secret_wipe(w, sizeof *w);
 }
 
-/* above: a sentence, NULL: none. */
-static void ask_mailed(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
-		       const char *above, const char *msgid)
+/* above: what is shown over the question. Nothing of r and d may be touched from the reply on. */
+static void ask_then_write(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
+			   const struct buf *above, const char *msgid, bool mails)
 {
+	struct after w = {
+	    .attempt = d->attempt, .approval = d->approval, .trusted = d->trusted, .mails = mails, .alone = d->alone};
+	memcpy(w.service, d->service, sizeof w.service);
+	d->typed = 0;
+	dialogue_ask_below(k, r, above, msgid);
+	if (st && now > 0)
+		after_reply(k, st, &w, now);
+}
+
+static bool approves(const struct keeper *k, const struct dialogue *d)
+{
+	return policy_passkey(k->conf, &d->policy) != POLICY_PASSKEY_FORBIDDEN;
+}
+
+static void ask_mailed(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
+		       const char *approve, const char *told, const char *msgid)
+{
+	AUTO_BUF above = BUF_INIT;
 	d->waiting = WAITING_MAILED;
 	d->attempt.asked = FACTOR_MAILCODE;
-	struct attempt a = d->attempt;
-	bool trusted = d->trusted;
-	if (above)
-		dialogue_ask_below(k, r, above, msgid);
-	else
-		dialogue_ask(k, r, NULL, msgid);
-	send_later(k, st, &a, trusted, now);
+	d->alone = false;
+	if (approve && approves(k, d))
+		door_approve_show(k, d, now, approve, &above);
+	if (!above.len && told)
+		buf_addf(&above, "%s\n", i18n(k->conf->pam_language, told));
+	ask_then_write(k, st, r, d, now, &above, msgid, true);
 }
 
 void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
 {
-	ask_mailed(k, st, r, d, now, N_("If what you typed was right, a code has been mailed to you."), N_("Code: "));
+	ask_mailed(k, st, r, d, now,
+		   N_("If what you typed was right, a code has been mailed to you; or approve with a passkey at"),
+		   N_("If what you typed was right, a code has been mailed to you."), N_("Code: "));
+}
+
+static const char alone_question[] = N_("Code (Enter for password): ");
+
+void door_mail_alone(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+{
+	AUTO_BUF above = BUF_INIT;
+	d->waiting = WAITING_APPROVAL;
+	d->attempt.asked = FACTOR_MAILCODE;
+	d->alone = true;
+	door_approve_show(k, d, now, N_("Approve with a passkey at"), &above);
+	ask_then_write(k, st, r, d, now, &above, alone_question, false);
+}
+
+bool door_mail_again(struct keeper *k, struct request *r, struct dialogue *d)
+{
+	AUTO_BUF above = BUF_INIT;
+	bool asked = d->waiting == WAITING_MAILED || d->waiting == WAITING_APPROVAL;
+	if (!asked || !approves(k, d) || ++d->typed >= TYPED_MAX)
+		return false;
+	buf_addf(&above, "%s\n", i18n(k->conf->pam_language, N_("That was not right.")));
+	dialogue_ask_below(k, r, &above, d->waiting == WAITING_MAILED ? N_("Code: ") : alone_question);
+	return true;
 }
 
 /* Whoever this cannot be said of is asked as everybody is. */
@@ -132,9 +194,10 @@ void door_mail_ask(struct keeper *k, struct store *st, struct request *r, struct
 {
 	if (d->policy.prompt_by_method && d->attempt.password_right && st && now > 0 &&
 	    only_way(st, &d->attempt, now)) {
-		ask_mailed(k, st, r, d, now, NULL, N_("Code from the mail: "));
+		ask_mailed(k, st, r, d, now, NULL, NULL, N_("Code from the mail: "));
 	} else {
 		d->waiting = WAITING_CODE;
+		d->attempt.asked = FACTOR_NONE; /* after passkey=alone's own question */
 		dialogue_ask(k, r, NULL, N_("Code: "));
 	}
 }

@@ -60,13 +60,48 @@ static enum err set_prompt_by_method(struct policy_pam *p, const char *value)
 	return p->prompt_by_method || !strcmp(value, "no") ? ERR_NONE : ERR_INVALID;
 }
 
+static enum err set_passkey(struct policy_pam *p, const char *value)
+{
+	static const struct {
+		const char *word;
+		enum policy_passkey value;
+	} words[] = {{"forbidden", POLICY_PASSKEY_FORBIDDEN},
+		     {"allowed", POLICY_PASSKEY_ALLOWED},
+		     {"alone", POLICY_PASSKEY_ALONE}};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(words[i].word, value)) {
+			p->passkey = words[i].value;
+			return ERR_NONE;
+		}
+	return ERR_INVALID;
+}
+
+static enum err set_qr(struct policy_pam *p, const char *value)
+{
+	static const char *const words[] = {
+	    [QR_AUTO] = "auto", [QR_NONE] = "none", [QR_ASCII] = "ascii", [QR_UTF8] = "utf8"};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(words[i], value)) {
+			p->qr = (enum qr_form)i;
+			return ERR_NONE;
+		}
+	return ERR_INVALID;
+}
+
+enum policy_passkey policy_passkey(const struct conf *c, const struct policy_pam *p)
+{
+	if (p->passkey)
+		return p->passkey;
+	return c->passkey_pam && !strcmp(c->passkey_pam, "allowed") ? POLICY_PASSKEY_ALLOWED : POLICY_PASSKEY_FORBIDDEN;
+}
+
 static const struct {
 	const char *name;
 	const char *values; /* for the complaint */
 	enum err (*set)(struct policy_pam *p, const char *value);
 } options[] = {
-    {"password", "ask, skip or key", set_password},
-    {"mailcode", "allowed, last or forbidden", set_mailcode},
+    {"password", "ask, skip or key", set_password},	     {"mailcode", "allowed, last or forbidden", set_mailcode},
+    {"passkey", "allowed, forbidden or alone", set_passkey}, {"qr", "auto, utf8, ascii or none", set_qr},
     {"prompt_by_method", "yes or no", set_prompt_by_method},
 };
 #define OPTIONS (sizeof options / sizeof *options)

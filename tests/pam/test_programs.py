@@ -60,8 +60,14 @@ def test_ssh(sshd, fresh):
 
 def test_ssh_refuses(sshd, fresh, instance):
     """Wrong, unknown, member, disabled, unfinished, root: the same questions, the same end."""
-    cases = [(lambda p: "wrong", lambda p: p.code()), (lambda p: p.password, lambda p: p.wrong_code()), (lambda p: p.password, lambda p: "", lambda p: ""),
-             (lambda p: "", lambda p: "", lambda p: p.code()), (lambda p: p.password, lambda p: "", lambda p: p.code())]
+    def empty(p):
+        return ""
+
+    def code(p):
+        return p.code()
+
+    cases = [(lambda p: "wrong", code), (lambda p: p.password, lambda p: p.wrong_code()), (lambda p: p.password, empty, *[empty] * 3),
+             (empty, empty, *[code] * 3), (lambda p: p.password, empty, *[code] * 3)]
     wrong = [(p, *(r(p) for r in replies)) for replies in cases for p in [fresh()]]
     others = [(Person("nobody-knows"), "x", "123456"), (MEMBER, MEMBER.password, MEMBER.code()), (DISABLED, DISABLED.password, DISABLED.code()),
               (UNFINISHED, instance.initial(UNFINISHED.login), "123456"), (Person("root"), "x", "123456")]
