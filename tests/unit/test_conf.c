@@ -359,6 +359,10 @@ static void values_refused(void **state)
 	    {"limits.exempt = 10.0.0.0/", "10.0.0.0/"},
 	    {"limits.exempt = office", "office"},
 	    {"mail.code_in_subject = maybe", "yes|no"},
+	    {"passkey.rp_id = 192.0.2.1", "DNS name"},
+	    {"passkey.origins = https://a.example https://b.example/x", "leave out user, path"},
+	    {"passkey.origins = http://a.example", "localhost alone"},
+	    {"passkey.origins = https://a.b https://c.d https://e.f https://g.h https://i.j", "more than 4"},
 	    {"mail.list_unsubscribe = stop@example.jp", "mailto:"},
 	    {"mail.list_unsubscribe = mailto:", "mailto:"},
 	    {"mail.list_unsubscribe = mailto:a@b@c", "mailto:"},
@@ -452,6 +456,10 @@ static void whole_file(void **state)
 	refused(*state, URL "mail.smtp_user = x\n", 0, "smtp_password_file");
 	refused(*state, URL "mail.smtp_password_file = /x\n", 0, "smtp_user");
 	refused(*state, URL "session.idle = 11h\n", 0, "session.idle");
+	refused(*state, URL "passkey.rp_id = other.example\n", 0, "neither the host of url");
+	refused(*state, URL "passkey.rp_id = org\n", 0, "neither the host of url");
+	refused(*state, URL "passkey.rp_id = osmo.example.org\n", 0, "neither the host of url");
+	refused(*state, URL "passkey.attestation = require\n", 0, "passkey.roots");
 }
 
 static void drop_in(void *folder, const char *name, const char *text)
