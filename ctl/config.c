@@ -5,6 +5,7 @@
 #include "ctl/config_check.h"
 #include "ctl/json.h"
 #include "keeper/mail_template.h"
+#include "keeper/passkey_attest.h"
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -118,6 +119,19 @@ static bool config_mail(const struct conf *c)
 	return ok;
 }
 
+static bool config_passkeys(const struct conf *c)
+{
+	struct passkey_trust *trust = NULL;
+	struct errmsg why = {""};
+	if (strcmp(c->passkey_attestation, "require") != 0)
+		return true;
+	enum err e = passkey_trust_load(c->passkey_roots, c->passkey_models, &trust, &why);
+	if (e)
+		ctl_say("%s", why.text);
+	passkey_trust_free(trust);
+	return !e;
+}
+
 static void config_text_fault(void *arg, const char *sentence)
 {
 	bool *ok = arg;
@@ -135,9 +149,11 @@ enum ctl_exit config_check(struct ctl *c, const struct args *a)
 	ok &= config_folder("site_dir", c->conf->site_dir);
 	ok &= config_terms(c->conf);
 	ok &= config_mail(c->conf);
-	/* Last, as the owner of state_dir: the key and the database that the keeper will meet. */
+	/* Last, as the owner of state_dir: the key, the database and the certificates that the keeper will meet. */
 	if (ok)
 		r = ctl_store(c);
+	if (ok && !r)
+		ok = config_passkeys(c->conf);
 	size_t texts;
 	mail_site_check(c->conf, config_text_fault, &ok, &texts);
 	if (!ok)

@@ -41,6 +41,9 @@ def test_config_show(k):
     ("mail.smtp_user = me\nmail.smtp_password_file = /no/such\nmail.transport = smtp", "mail.smtp_password_file: /no/such: No such file"),
     ("mail.from =\nmail.transport = smtp", "mail.from is empty"),
     ("state_dir = /no/such", "state_dir = /no/such: No such file"),
+    ("passkey.attestation = require", "passkey.roots"), ("passkey.rp_id = example.org", "passkey.rp_id"),
+    ("passkey.attestation = require\npasskey.roots = /no/such", "/no/such: No such file"),
+    ("passkey.attestation = require\npasskey.roots = /etc/hostname", "/etc/hostname"),
 ])
 def test_config_check(k, line, why):
     assert k("config", "check").exit == OK

@@ -75,6 +75,13 @@ def test_wizard_then_login_by_button(site, member, browser):
     c, = a.credentials
     assert c["rpId"] == "localhost" and c["isResidentCredential"] and len(c["userHandle"]) == 88
     log_out(b, site)
+    # the page was open for longer than its challenge lives: another one is fetched
+    challenge = b.find("#f-passkey input[name=challenge]").get_attribute("value")
+    b.d.execute_script("const now = Date.now; Date.now = () => now() + 300000")
+    b.d.execute_script("HTMLFormElement.prototype.submit = function () { document.title = this.elements.challenge.value }")
+    b.find("#f-passkey button").click()
+    wait_until(lambda: len(b.d.title) == len(challenge) and b.d.title != challenge, 10, "a fresh challenge")
+    b.d.refresh()
     b.press("#f-passkey button")
     b.at("/account")
     assert a.credentials[0]["signCount"] > c["signCount"]

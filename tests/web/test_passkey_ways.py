@@ -1,13 +1,14 @@
 """What the configuration makes of passkeys, the way back in with one, and what the site says of itself."""
 import json
 import shutil
+import subprocess
 import tempfile
 import urllib.request
 
 import pytest
 from browser import Browser, Site, mailed
 from passkey import Authenticator, no_autofill
-from test_passkey import register
+from test_passkey import register, to_passkey
 from test_wizard import NEW_PASSWORD, Member, log_out
 
 
@@ -132,3 +133,25 @@ def test_lost_device(site, browser):
     b.at("/recovery").press()
     assert len(b.at("/account").all("ul.cards > li")) == 1
     assert site.rows("SELECT count(*) FROM audit WHERE event = 'lost.removed'") == [(1,)]
+
+
+def test_only_models_that_are_trusted(browser):
+    """Chromium's virtual device brings a certificate of its own: it leads to no root of ours."""
+    folder = tempfile.mkdtemp(prefix="kosmo-roots-")
+    root = f"{folder}/root.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj", "/CN=root",
+                    "-keyout", f"{folder}/key.pem", "-out", root], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    s = a_site(f"passkey.attestation = require\npasskey.roots = {root}\n")
+    try:
+        b, p = browser, next(s.free)
+        p.initial = s.initial(p.login)
+        Authenticator(b, transport="usb")
+        to_passkey(b, s, p)
+        b.press("button[data-where=other]")
+        assert b.path == "/passkey" and "could not be accepted" in b.text
+        assert "att-chain" in next(line for line in s.ctl("audit").splitlines() if "passkey.refused" in line)
+        b.find("a[href='/first/method']").click()
+        b.at("/first/method")
+    finally:
+        done(s)
+        shutil.rmtree(folder)
