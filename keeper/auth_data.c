@@ -45,7 +45,7 @@ static bool auth_data_extensions(struct cbor *c)
 	struct cbor_key key = {NULL, 0};
 	const char *id;
 	size_t pairs, n;
-	if (!cbor_map(c, &pairs) || pairs == 0)
+	if (!cbor_map(c, &pairs))
 		return false;
 	while (pairs--)
 		if (!cbor_key_text(c, &key, &id, &n) || !cbor_skip(c, CBOR_DEPTH_MAX - 1))
