@@ -260,6 +260,8 @@ enum err sheet_prepare(struct call *c, const struct person *p);
 /* [tx] This way was registered and proven just now: what it replaces goes, recovery codes are made if there are none,
  * and the session is a full one. */
 enum err way_registered(struct call *c, const struct person *p, const struct authenticator *a, const char *event);
+/* What a page that registers a way shows beside it: the wizard's next step, or how to leave it. */
+void way_view(struct call *c);
 /* The page that says that no more can be added. */
 void ways_full(struct call *c);
 /* A name for a list: trimmed NFKC text of 1..40 characters without control characters. */

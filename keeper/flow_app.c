@@ -93,12 +93,7 @@ static void app_page(struct call *c, const struct authenticator *a)
 	view_put(c, "key", buf_str(&key));
 	view_put(c, "otpauth", buf_str(&uri));
 	view_put(c, "suggested_name", call_has(c, "name") ? call_field(c, "name") : T(c, N_("My authenticator app")));
-	if (c->unmet && !c->anew)
-		view_put(c, "wizard", "1");
-	if (c->anew || lost_state(c) == SCRATCH_LOST)
-		view_put(c, "lost", "1");
-	else if (c->facts.confirmed)
-		view_put(c, "has_other", "1");
+	way_view(c);
 	view_page(c, "app");
 }
 
@@ -153,6 +148,16 @@ void ways_full(struct call *c)
 	view_trouble(c, 409, T(c, N_("There are too many ways to log in")),
 		     T(c, N_("Please remove one that you no longer use before you add another.")), T(c, N_("Back")),
 		     "/account");
+}
+
+void way_view(struct call *c)
+{
+	if (c->unmet && !c->anew)
+		view_put(c, "wizard", "1");
+	if (c->anew || lost_state(c) == SCRATCH_LOST)
+		view_put(c, "lost", "1");
+	else if (c->facts.confirmed)
+		view_put(c, "has_other", "1");
 }
 
 struct confirm {

@@ -39,12 +39,7 @@ static void page(struct call *c)
 	}
 	view_put(c, "guess", buf_str(&guess));
 	view_put(c, "suggested_name", call_has(c, "name") ? call_field(c, "name") : buf_str(&guess));
-	if (c->unmet && !c->anew)
-		view_put(c, "wizard", "1");
-	if (c->anew || lost_state(c) == SCRATCH_LOST)
-		view_put(c, "lost", "1");
-	else if (c->facts.confirmed)
-		view_put(c, "has_other", "1");
+	way_view(c);
 	view_page(c, "passkey");
 }
 

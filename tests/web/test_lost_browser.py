@@ -1,41 +1,17 @@
 """Lost phones, the administrator's code and the sheet of codes in a real browser."""
 import json
-import shutil
 import subprocess
-import tempfile
 
 import pytest
-from browser import BUILD, Browser, Site, app_code
-from test_wizard import BIRTH, NEW_PASSWORD, Member, log_out, open_login, qr, register, secret_of, to_app
+from browser import BUILD, Browser, app_code
+from test_wizard import BIRTH, NEW_PASSWORD, Member, browser, log_out, member, open_login, qr, register, secret_of, to_app, wizard_site  # noqa: F401
 
 KOSMOCTL = BUILD / "ctl/kosmoctl"
 
 
 @pytest.fixture(scope="module")
 def site():
-    folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(8)]
-    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\nemail = optional\n"
-             "contact = 電話 03-0000-0000\n")
-    s.free = iter(people)
-    s.start()
-    yield s
-    s.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def member(site):
-    p = next(site.free)
-    p.initial = site.initial(p.login)
-    return p
-
-
-@pytest.fixture
-def browser():
-    b = Browser()
-    yield b
-    b.close()
+    yield from wizard_site([Member(f"h{i:05d}") for i in range(8)], "email = optional\ncontact = 電話 03-0000-0000\n")
 
 
 @pytest.fixture

@@ -1,39 +1,16 @@
 """Passkeys in a real browser: registered in the wizard and in the account, used with and without the password."""
-import shutil
-import tempfile
 import time
 
 import pytest
-from browser import Browser, Site, app_code
+from browser import app_code
 from harness import wait_until
 from passkey import Authenticator, no_autofill
-from test_wizard import NEW_PASSWORD, Member, begin, confirm_by_code, enrol, log_out
+from test_wizard import NEW_PASSWORD, Member, begin, browser, confirm_by_code, enrol, log_out, member, wizard_site  # noqa: F401
 
 
 @pytest.fixture(scope="module")
 def site():
-    folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(40)]
-    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n")
-    s.free = iter(people)
-    s.start()
-    yield s
-    s.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def member(site):
-    p = next(site.free)
-    p.initial = site.initial(p.login)
-    return p
-
-
-@pytest.fixture
-def browser():
-    b = Browser()
-    yield b
-    b.close()
+    yield from wizard_site([Member(f"h{i:05d}") for i in range(10)])
 
 
 def to_passkey(b, site, p):

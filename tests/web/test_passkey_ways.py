@@ -1,43 +1,28 @@
 """What the configuration makes of passkeys, the way back in with one, and what the site says of itself."""
 import json
-import shutil
 import subprocess
-import tempfile
 import urllib.request
 
 import pytest
-from browser import Browser, Site, mailed
+from browser import Browser, mailed
 from passkey import Authenticator, no_autofill
 from test_passkey import register, to_passkey
-from test_wizard import NEW_PASSWORD, Member, log_out
+from test_wizard import NEW_PASSWORD, Member, log_out, wizard_site
 
 
-def a_site(conf):
-    folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(6)]
-    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n" + conf)
-    s.free = iter(people)
-    s.start()
-    return s
-
-
-def done(s):
-    s.stop()
-    shutil.rmtree(s.dir.parent if s.dir.parent.name.startswith("kosmo-") else s.dir, ignore_errors=True)
+def people():
+    return [Member(f"h{i:05d}") for i in range(6)]
 
 
 @pytest.fixture(scope="module")
 def site():
-    s = a_site("")
-    yield s
-    done(s)
+    yield from wizard_site(people())
 
 
 @pytest.fixture(scope="module")
 def strict():
-    s = a_site("passkey.both_factors = no\npasskey.counter = refuse\npasskey.origins = https://members.example.jp https://staff.example.jp\n")
-    yield s
-    done(s)
+    yield from wizard_site(people(), "passkey.both_factors = no\npasskey.counter = refuse\n"
+                           "passkey.origins = https://members.example.jp https://staff.example.jp\n")
 
 
 @pytest.fixture
@@ -135,23 +120,22 @@ def test_lost_device(site, browser):
     assert site.rows("SELECT count(*) FROM audit WHERE event = 'lost.removed'") == [(1,)]
 
 
-def test_only_models_that_are_trusted(browser):
-    """Chromium's virtual device brings a certificate of its own: it leads to no root of ours."""
-    folder = tempfile.mkdtemp(prefix="kosmo-roots-")
-    root = f"{folder}/root.pem"
+@pytest.fixture
+def trusting(tmp_path):
+    root = tmp_path / "root.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj", "/CN=root",
-                    "-keyout", f"{folder}/key.pem", "-out", root], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    s = a_site(f"passkey.attestation = require\npasskey.roots = {root}\n")
-    try:
-        b, p = browser, next(s.free)
-        p.initial = s.initial(p.login)
-        Authenticator(b, transport="usb")
-        to_passkey(b, s, p)
-        b.press("button[data-where=other]")
-        assert b.path == "/passkey" and "could not be accepted" in b.text
-        assert "att-chain" in next(line for line in s.ctl("audit").splitlines() if "passkey.refused" in line)
-        b.find("a[href='/first/method']").click()
-        b.at("/first/method")
-    finally:
-        done(s)
-        shutil.rmtree(folder)
+                    "-keyout", tmp_path / "key.pem", "-out", root], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield from wizard_site(people(), f"passkey.attestation = require\npasskey.roots = {root}\n")
+
+
+def test_only_models_that_are_trusted(trusting, browser):
+    """Chromium's virtual device brings a certificate of its own: it leads to no root of ours."""
+    b, p = browser, next(trusting.free)
+    p.initial = trusting.initial(p.login)
+    Authenticator(b, transport="usb")
+    to_passkey(b, trusting, p)
+    b.press("button[data-where=other]")
+    assert b.path == "/passkey" and "could not be accepted" in b.text
+    assert "att-chain" in next(line for line in trusting.ctl("audit").splitlines() if "passkey.refused" in line)
+    b.find("a[href='/first/method']").click()
+    b.at("/first/method")

@@ -1,15 +1,13 @@
 """Passkeys that must not be taken: what a browser of a real person signs, changed, repeated, or brought by somebody else."""
 import http.server
-import shutil
-import tempfile
 import threading
 
 import pytest
-from browser import Browser, Http, Site
+from browser import Browser, Http
 from harness import wait_until
 from passkey import Authenticator, no_autofill
 from test_passkey import register, to_passkey
-from test_wizard import NEW_PASSWORD, Member, log_out
+from test_wizard import NEW_PASSWORD, Member, log_out, wizard_site
 
 # What kosmo.js does, but the answer comes back here instead of leaving as a form.
 SIGN = """
@@ -27,14 +25,7 @@ navigator.credentials.get({publicKey: o}).then(c => done({id: text(c.rawId), cli
 
 @pytest.fixture(scope="module")
 def site():
-    folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(20)]
-    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n")
-    s.free = iter(people)
-    s.start()
-    yield s
-    s.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    yield from wizard_site([Member(f"h{i:05d}") for i in range(20)])
 
 
 class Owner:

@@ -25,16 +25,20 @@ class Member(Person):
         return [self.login, self.name, self.birth, f"{self.login}@example.jp", self.role, "", ""]
 
 
-@pytest.fixture(scope="module")
-def site():
+def wizard_site(people, conf=""):
+    """A site whose people have their letters and nothing else; for a fixture to yield from."""
     folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"h{i:05d}") for i in range(40)] + [Member("hanako", "staff"), Member("jiro", "staff")]
-    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n")
+    s = Site(folder, people, "organisation = みほん健康保険組合\nmail.from = no-reply@example.jp\n" + conf)
     s.free = iter(people)
     s.start()
     yield s
     s.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def site():
+    yield from wizard_site([Member(f"h{i:05d}") for i in range(40)] + [Member("hanako", "staff"), Member("jiro", "staff")])
 
 
 @pytest.fixture
