@@ -58,6 +58,7 @@ const struct conf_option conf_options[] = {
 	{"passkey.rp_id", CONF_RP_ID, AT(passkey_rp_id), "", NULL, 0, 0},
 	{"passkey.origins", CONF_URLS, AT(passkey_origins), "", NULL, 0, 0},
 	{"passkey.both_factors", CONF_CHOICE, AT(passkey_both_factors), "yes", "yes|no", 0, 0},
+	{"passkey.console", CONF_CHOICE, AT(passkey_console), "yes", "yes|no", 0, 0},
 	{"passkey.counter", CONF_CHOICE, AT(passkey_counter), "note", "note|refuse", 0, 0},
 	{"passkey.attestation", CONF_CHOICE, AT(passkey_attestation), "none", "none|require", 0, 0},
 	{"passkey.roots", CONF_PATH, AT(passkey_roots), "", NULL, 0, 0},

@@ -56,6 +56,7 @@ struct conf {
 	char *passkey_rp_id;	    /* WebAuthn's RP ID: url's host or a parent domain of it; "": url's host */
 	char *passkey_origins;	    /* related origins (WebAuthn 5.11), separated by spaces */
 	char *passkey_both_factors; /* yes, no: is one that verified its user a login without a password? */
+	char *passkey_console;	    /* yes, no: may a security key be used by who sits in front of a machine? */
 	char *passkey_counter;	    /* note, refuse: a signature counter that went back */
 	char *passkey_attestation;  /* none, require */
 	char *passkey_roots;	    /* PEM file or folder, with attestation */

@@ -98,6 +98,7 @@ static const struct {
     {"kosmo-keeper", "keeper/kosmo-keeper", LIBEXECDIR "/kosmo-keeper"},
     {"kosmo-mailer", "enroll/kosmo-mailer", LIBEXECDIR "/kosmo-mailer"},
     {"kosmo-enrolld", "enroll/kosmo-enrolld", SBINDIR "/kosmo-enrolld"},
+    {"kosmo-fido2", "fido/kosmo-fido2", LIBEXECDIR "/kosmo-fido2"},
 };
 
 /* After an upgrade the old program goes on running, from a file that is no more. */
@@ -143,7 +144,7 @@ void doctor_versions(struct doctor *d)
 			doctor_say(d, DOCTOR_FAIL, "%s is \"%s\", kosmoctl is " PACKAGE_VERSION, path, said);
 	}
 	if (ok)
-		doctor_say(d, DOCTOR_OK, "keeper, mailer and site are " PACKAGE_VERSION ", as kosmoctl is");
+		doctor_say(d, DOCTOR_OK, "keeper, mailer, site and console are " PACKAGE_VERSION ", as kosmoctl is");
 }
 
 /* ---- sockets ---- */

@@ -104,7 +104,8 @@ static const struct {
 	const char *name;
 	bool (*good)(const char *value);
 } pamcheck_args[] = {
-    {"conf=", arg_path}, {"socket=", arg_path}, {"uid_min=", arg_uid}, {"also=", arg_logins}, {"person=", arg_caller},
+    {"conf=", arg_path},   {"socket=", arg_path},   {"uid_min=", arg_uid},
+    {"also=", arg_logins}, {"person=", arg_caller}, {"fido2=", arg_path},
 };
 #define PAMCHECK_ARGS (sizeof pamcheck_args / sizeof *pamcheck_args)
 

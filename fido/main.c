@@ -8,9 +8,11 @@
 #include "fido/node.h"
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define MAIN_USAGE	"kosmo-fido2 is run by pam_kosmo, which talks with it: see kosmo-fido2(8)\n"
 #define MAIN_OVERALL_MS (60 * 1000) /* without the time that somebody types a PIN */
 
 static struct talk main_talk; /* large */
@@ -48,13 +50,15 @@ static int main_run(int *nodes, size_t n)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	int nodes[NODES_MAX], type;
 	socklen_t len = sizeof type;
 
+	if (argc == 2 && (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0))
+		return puts("kosmo-fido2 " PACKAGE_VERSION) < 0;
 	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM) {
-		fputs("kosmo-fido2 is run by pam_kosmo, which talks with it: see kosmo-fido2(8)\n", stderr);
+		fputs(MAIN_USAGE, stderr);
 		return 2;
 	}
 	watch_signals();

@@ -7,7 +7,7 @@
 static enum err request_allow(const struct wire_msg *m, struct request *r)
 {
 	for (;; r->n++) {
-		char name[16];
+		char name[32];
 		snprintf(name, sizeof name, "allow.%zu", r->n);
 		const struct wire_field *f = wire_get(m, name);
 

@@ -20,6 +20,7 @@ enum dialogue_waiting { /* for the answer to what was asked last */
 			WAITING_BEGIN,
 			WAITING_PASSWORD,
 			WAITING_CODE,
+			WAITING_KEY,	  /* what a security key said, not a text */
 			WAITING_MAILED,	  /* a code that was mailed, a recovery code, or an approval's digits */
 			WAITING_APPROVAL, /* an approval's digits in the password's place, or Enter */
 			WAITING_NEW,
@@ -34,6 +35,9 @@ struct dialogue {
 	struct policy_pam policy;
 	struct attempt attempt;
 	char service[64];
+	bool seat;			  /* somebody sits in front of the machine, and may have a security key, */
+	bool key_tried;			  /* which is asked once, */
+	uint8_t key_hash[DIGEST_LEN];	  /* for a signature over this */
 	bool alone;			  /* a passkey may take the password's place */
 	int64_t begun;			  /* 0: by a clock that cannot be read */
 	enum qr_form qr;		  /* what its terminal is drawn with */
@@ -79,12 +83,21 @@ void door_change_answer(struct keeper *k, struct store *st, struct request *r, s
 /* ---- door_mail.c: after these the request is answered, and neither it nor d may be touched any more ---- */
 /* The question for the code. st may be NULL. */
 void door_mail_ask(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
-/* Enter was typed there: the second question, and a mail to whom one is due; a passkey may approve. */
-void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
+/* Enter was typed there: the second question, and a mail to whom one is due; a passkey may approve. why: a sentence (a
+ * msgid) that is said first, NULL: none. */
+void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
+		     const char *why);
 /* The first question of passkey=alone: a passkey may approve, or Enter leads to the password. st may be NULL. */
 void door_mail_alone(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
 /* What was typed at one of these two was wrong: the question is put once more, to everybody alike. */
 bool door_mail_again(struct keeper *k, struct request *r, struct dialogue *d);
+
+/* ---- door_key.c ---- */
+/* Enter was typed at a seat: the module is to ask a security key. False: it could not be said, nothing is answered. */
+bool door_key_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now);
+/* The module's answer: what the key signed, in m; or why it did not, as a msgid (NULL: no words needed). */
+bool door_key_signed(const struct wire_msg *m, struct passkey_assertion *ret);
+const char *door_key_why(const struct wire_msg *m);
 
 /* ---- door_approve.c ---- */
 /* A new request, which d takes from here on, and what is shown of it: a line, the address, the QR code. Nothing where

@@ -135,6 +135,8 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	if (e)
 		return err_set(why, e, "%s", err_text(e));
 	attempt_init(&d->attempt, DOOR_PAM, place, &origin, user);
+	d->seat = d->phase == DIALOGUE_AUTH && origin.local && wire_get(m, "seat") &&
+		  d->policy.passkey != POLICY_PASSKEY_FORBIDDEN && !strcmp(k->conf->passkey_console, "yes");
 	d->attempt.mailcode = d->policy.mailcode_given ? d->policy.mailcode : mailcode_policy_of(k->conf->mailcode_pam);
 	return ERR_NONE;
 }
@@ -183,6 +185,28 @@ static void on_code(struct keeper *k, struct store *st, struct request *r, struc
 		     v == VERDICT_ALLOW ? &l.ticket : NULL);
 }
 
+/* What the key signed is looked at together with the password: one verdict, at the end. */
+static void on_signature(struct keeper *k, struct store *st, struct request *r, struct dialogue *d,
+			 const struct passkey_assertion *signature, int64_t now)
+{
+	struct logged_in l = {.k = k, .d = d, .now = now};
+	struct assertion x = {.r = signature, .client_hash = d->key_hash};
+	enum verdict v = attempt_passkey(k, st, &d->attempt, &x, now, logged_in, &l);
+	d->waiting = WAITING_NOTHING;
+	dialogue_log(d, v, v == VERDICT_ALLOW ? d->attempt.right->name : "");
+	dialogue_end(r, NULL, v, v == VERDICT_ALLOW ? &l.ticket : NULL);
+}
+
+static void on_key(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+{
+	struct passkey_assertion signature;
+	/* to a login without a name the credential would give one: whosever it is */
+	if (d->attempt.login[0] && door_key_signed(&r->msg, &signature))
+		on_signature(k, st, r, d, &signature, now);
+	else
+		door_mail_enter(k, st, r, d, now, door_key_why(&r->msg));
+}
+
 static void on_answer(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
 {
 	const struct wire_field *f = wire_get(&r->msg, "text");
@@ -195,7 +219,8 @@ static void on_answer(struct keeper *k, struct store *st, struct request *r, str
 	} else if (d->waiting == WAITING_PASSWORD) {
 		on_password(k, st, r, d, now);
 	} else if (d->waiting == WAITING_CODE && !f->len) {
-		door_mail_enter(k, st, r, d, now);
+		if (!d->seat || d->key_tried || !door_key_enter(k, st, r, d, now))
+			door_mail_enter(k, st, r, d, now, NULL);
 	} else if (d->waiting == WAITING_APPROVAL && !f->len) {
 		d->waiting = WAITING_PASSWORD;
 		dialogue_ask(k, r, NULL, N_("Password: "));
@@ -288,7 +313,8 @@ void door_auth_run(struct keeper *k, struct store *st, struct request *r)
 	struct dialogue *d = dialogue_of(r);
 	int64_t now = clock_now();
 	bool begin = !strcmp(r->msg.kind, "begin");
-	if (!d || (!begin && strcmp(r->msg.kind, "answer")) || begin != (d->waiting == WAITING_BEGIN) ||
+	const char *due = d && d->waiting == WAITING_KEY ? "key" : "answer";
+	if (!d || (!begin && strcmp(r->msg.kind, due)) || begin != (d->waiting == WAITING_BEGIN) ||
 	    d->waiting == WAITING_NOTHING)
 		dialogue_end(r, NULL, VERDICT_INTERNAL, NULL);
 	else if (begin)
@@ -296,7 +322,9 @@ void door_auth_run(struct keeper *k, struct store *st, struct request *r)
 	else if (!st || now <= 0) { /* by a clock that cannot be read nothing has begun or expired */
 		dialogue_log(d, VERDICT_UNAVAILABLE, "");
 		dialogue_end(r, NULL, VERDICT_UNAVAILABLE, NULL);
-	} else
+	} else if (d->waiting == WAITING_KEY)
+		on_key(k, st, r, d, now);
+	else
 		on_answer(k, st, r, d, now);
 }
 

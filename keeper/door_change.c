@@ -93,7 +93,7 @@ static void on_code(struct keeper *k, struct store *st, struct request *r, struc
 		    int64_t now)
 {
 	if (d->waiting == WAITING_CODE && !text[0]) {
-		door_mail_enter(k, st, r, d, now);
+		door_mail_enter(k, st, r, d, now, NULL);
 		return;
 	}
 	enum verdict v = attempt_factor(k, st, &d->attempt, text, strlen(text), now, NULL, NULL, NULL);

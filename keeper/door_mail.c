@@ -134,22 +134,26 @@ static bool approves(const struct keeper *k, const struct dialogue *d)
 }
 
 static void ask_mailed(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
-		       const char *approve, const char *told, const char *msgid)
+		       const char *why, const char *approve, const char *told, const char *msgid)
 {
-	AUTO_BUF above = BUF_INIT;
+	AUTO_BUF above = BUF_INIT, shown = BUF_INIT;
+	if (why)
+		buf_addf(&above, "%s\n", i18n(k->conf->pam_language, why));
 	d->waiting = WAITING_MAILED;
 	d->attempt.asked = FACTOR_MAILCODE;
 	d->alone = false;
 	if (approve && approves(k, d))
-		door_approve_show(k, d, now, approve, &above);
-	if (!above.len && told)
+		door_approve_show(k, d, now, approve, &shown);
+	buf_add(&above, shown.data, shown.len);
+	if (!shown.len && told)
 		buf_addf(&above, "%s\n", i18n(k->conf->pam_language, told));
 	ask_then_write(k, st, r, d, now, &above, msgid, true);
 }
 
-void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now)
+void door_mail_enter(struct keeper *k, struct store *st, struct request *r, struct dialogue *d, int64_t now,
+		     const char *why)
 {
-	ask_mailed(k, st, r, d, now,
+	ask_mailed(k, st, r, d, now, why,
 		   N_("If what you typed was right, a code has been mailed to you; or approve with a passkey at"),
 		   N_("If what you typed was right, a code has been mailed to you."), N_("Code: "));
 }
@@ -194,10 +198,10 @@ void door_mail_ask(struct keeper *k, struct store *st, struct request *r, struct
 {
 	if (d->policy.prompt_by_method && d->attempt.password_right && st && now > 0 &&
 	    only_way(st, &d->attempt, now)) {
-		ask_mailed(k, st, r, d, now, NULL, NULL, N_("Code from the mail: "));
+		ask_mailed(k, st, r, d, now, NULL, NULL, NULL, N_("Code from the mail: "));
 	} else {
 		d->waiting = WAITING_CODE;
 		d->attempt.asked = FACTOR_NONE; /* after passkey=alone's own question */
-		dialogue_ask(k, r, NULL, N_("Code: "));
+		dialogue_ask(k, r, NULL, d->seat ? N_("Code (Enter: security key, or another way): ") : N_("Code: "));
 	}
 }

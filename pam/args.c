@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "pam/args.h"
+#include "pam/key.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,12 @@ static bool args_socket(struct args *a, const char *value)
 {
 	a->socket = value;
 	return value[0] == '/' && strlen(value) < sizeof(((struct sockaddr_un *)0)->sun_path);
+}
+
+static bool args_fido2(struct args *a, const char *value)
+{
+	a->fido2 = value;
+	return value[0] == '/';
 }
 
 static bool args_uid_min(struct args *a, const char *value)
@@ -62,15 +69,16 @@ static const struct args_known {
 	bool keepers; /* passed on as well */
 	bool (*take)(struct args *a, const char *value);
 } args_known[] = {
-    {"conf=", false, args_conf}, {"socket=", false, args_socket}, {"uid_min=", false, args_uid_min},
-    {"also=", false, args_also}, {"person=", false, args_person}, {"password=", true, args_password},
+    {"conf=", false, args_conf},   {"socket=", false, args_socket}, {"uid_min=", false, args_uid_min},
+    {"also=", false, args_also},   {"person=", false, args_person}, {"password=", true, args_password},
+    {"fido2=", false, args_fido2},
 };
 #define ARGS_KNOWN (sizeof(args_known) / sizeof(args_known[0]))
 
 const char *args_parse(int argc, const char *const *argv, struct args *ret)
 {
 	bool seen[ARGS_KNOWN] = {false};
-	*ret = (struct args){.socket = ARGS_SOCKET, .uid_min = ARGS_UID_MIN};
+	*ret = (struct args){.socket = ARGS_SOCKET, .fido2 = KEY_HELPER, .uid_min = ARGS_UID_MIN};
 	for (int i = 0; i < argc; i++) {
 		size_t k = 0;
 		while (k < ARGS_KNOWN && strncmp(argv[i], args_known[k].name, strlen(args_known[k].name)) != 0)

@@ -14,6 +14,7 @@
 struct args {
 	const char *conf;   /* conf=: absolute path of the keeper's configuration, or NULL */
 	const char *socket; /* socket=: absolute path */
+	const char *fido2;  /* fido2=: absolute path of kosmo-fido2 */
 	const char *also;   /* also=: logins below uid_min that are asked all the same, separated by commas, or NULL */
 	uid_t uid_min;	    /* uid_min= */
 	bool caller;	    /* person=caller: ask the owner of the real uid instead of PAM_USER */

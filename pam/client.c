@@ -5,6 +5,9 @@
 #include "common/wire.h"
 #include "pam/client.h"
 #include "pam/converse.h"
+#include "pam/helper.h"
+#include "pam/key.h"
+#include "pam/seat.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -65,11 +68,23 @@ static enum err client_connect(struct client *c)
 	return fd < 0 ? ERR_IO : ERR_NONE;
 }
 
-static void client_put_item(struct client *c, const char *name, int item)
+/* NULL if it is not set, or empty. */
+static const char *client_item(const struct client *c, int item)
 {
 	const void *value = NULL;
-	if (pam_get_item(c->call->pamh, item, &value) == PAM_SUCCESS && value != NULL && *(const char *)value != '\0')
-		wire_puts(&c->out, name, value);
+	if (pam_get_item(c->call->pamh, item, &value) != PAM_SUCCESS || value == NULL || *(const char *)value == '\0')
+		return NULL;
+	return value;
+}
+
+/* Someone in front of the machine may have a security key, and the program that asks it is there. Where the host's name
+ * cannot be read nobody is. */
+static void client_put_seat(struct client *c)
+{
+	const void *rhost = NULL;
+	if (c->call->phase == PHASE_AUTH && pam_get_item(c->call->pamh, PAM_RHOST, &rhost) == PAM_SUCCESS &&
+	    seat_local(rhost, client_item(c, PAM_TTY)) && helper_there(c->call->args->fido2))
+		wire_puts(&c->out, "seat", "1");
 }
 
 /* The ticket lives in the handle's data: libpam frees it before it unloads us. */
@@ -107,9 +122,10 @@ static enum err client_begin(struct client *c)
 	wire_puts(&c->out, "expired", c->call->expired ? "1" : NULL);
 	client_put_ticket(c);
 	wire_puts(&c->out, "user", c->call->person);
-	client_put_item(c, "service", PAM_SERVICE);
-	client_put_item(c, "rhost", PAM_RHOST);
-	client_put_item(c, "tty", PAM_TTY);
+	wire_puts(&c->out, "service", client_item(c, PAM_SERVICE));
+	wire_puts(&c->out, "rhost", client_item(c, PAM_RHOST));
+	wire_puts(&c->out, "tty", client_item(c, PAM_TTY));
+	client_put_seat(c);
 	wire_puti(&c->out, "ruid", (int64_t)getuid());
 	wire_puts(&c->out, "own", c->call->own ? "1" : NULL);
 	wire_puts(&c->out, "conf", a->conf);
@@ -153,6 +169,12 @@ static enum client_next client_tell(struct client *c)
 	return CLIENT_RECEIVE;
 }
 
+static enum client_next client_key(struct client *c)
+{
+	enum err e = key_run(c->call->pamh, c->call->args->fido2, c->msg, CLIENT_ID, &c->out);
+	return e != ERR_NONE ? client_broken(c, e) : CLIENT_SEND;
+}
+
 static enum client_next client_verdict(struct client *c)
 {
 	const char *name = wire_str(c->msg, "verdict");
@@ -167,7 +189,7 @@ static enum client_next client_verdict(struct client *c)
 static const struct {
 	const char *kind;
 	enum client_next (*take)(struct client *c);
-} client_kinds[] = {{"ask", client_ask}, {"tell", client_tell}, {"verdict", client_verdict}};
+} client_kinds[] = {{"ask", client_ask}, {"tell", client_tell}, {"key", client_key}, {"verdict", client_verdict}};
 
 static enum client_next client_take(struct client *c)
 {

@@ -1,6 +1,6 @@
 /* The dialogue with the keeper over auth.sock: one connection a PAM phase (of chauthtok: a call).
  *
- *   begin ->   <- ask -> answer ...   <- tell ...   <- verdict
+ *   begin ->   <- ask -> answer ...   <- tell ...   <- key -> key ...   <- verdict
  *
  * With the verdict of auth comes a ticket, which the next phases of the same handle send with their begin.
  * The keeper decides; here is only carried. Whatever goes wrong is VERDICT_INTERNAL or VERDICT_DENY. */

@@ -10,12 +10,15 @@
 #include <poll.h>
 #include <pwd.h>
 #include <security/pam_modules.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +43,13 @@ const struct chaos_kind chaos_kinds[CHAOS__MAX] = {
     [CHAOS_GETPWNAM] = {"getpwnam_r", {ERANGE, EIO, EINTR, ENOMEM, EMFILE, ENOENT}},
     [CHAOS_GETPWUID] = {"getpwuid_r", {ERANGE, EIO, EINTR, ENOMEM, EMFILE, ENOENT}},
     [CHAOS_FORMAT] = {"snprintf", {ENOMEM, EOVERFLOW}},
+    [CHAOS_OPEN] = {"open", {ENOENT, EACCES, EMFILE, EINTR}},
+    [CHAOS_READ] = {"read", {EINTR, EIO, CHAOS_SHORT, CHAOS_NOTHING}},
+    [CHAOS_STAT] = {"stat", {ENOENT, EACCES, ENOMEM}},
+    [CHAOS_SOCKETPAIR] = {"socketpair", {EMFILE, ENFILE, ENOMEM}},
+    [CHAOS_SIGMASK] = {"pthread_sigmask", {EINVAL}},
+    [CHAOS_SYSCALL] = {"syscall", {EAGAIN, ENOMEM, ENOSYS, EPERM}}, /* clone, pidfd_open, and what the child does */
+    [CHAOS_WAITPID] = {"waitpid", {EINTR}},
     [CHAOS_PAM_ITEM] = {"pam_get_item", {PAM_SYSTEM_ERR, PAM_BAD_ITEM}},
     [CHAOS_PAM_USER] = {"pam_get_user", {PAM_SYSTEM_ERR, PAM_CONV_ERR, PAM_CONV_AGAIN, PAM_BUF_ERR}},
     [CHAOS_PAM_ENV] = {"pam_getenv", {ENOMEM}},
@@ -194,6 +204,56 @@ EXPORT int __snprintf_chk(char *s, size_t n, int flag, size_t cap, const char *f
 	int r = REAL(__vsnprintf_chk, s, n, flag, cap, fmt, ap);
 	va_end(ap);
 	return r;
+}
+
+EXPORT int open(const char *path, int flags, ...)
+{
+	va_list ap;
+	va_start(ap, flags);
+	int mode = (flags & O_CREAT) != 0 ? va_arg(ap, int) : 0;
+	va_end(ap);
+	return HOW(CHAOS_OPEN) != 0 ? -1 : REAL(open, path, flags, mode);
+}
+
+EXPORT ssize_t read(int fd, void *p, size_t n)
+{
+	int how = HOW(CHAOS_READ);
+	if (how > 0 || how == CHAOS_NOTHING)
+		return how > 0 ? -1 : 0;
+	return REAL(read, fd, p, how == CHAOS_SHORT && n > 1 ? 1 : n);
+}
+
+EXPORT int stat(const char *path, struct stat *ret)
+{
+	return HOW(CHAOS_STAT) != 0 ? -1 : REAL(stat, path, ret);
+}
+
+EXPORT int socketpair(int domain, int type, int protocol, int ret[2])
+{
+	return HOW(CHAOS_SOCKETPAIR) != 0 ? -1 : REAL(socketpair, domain, type, protocol, ret);
+}
+
+/* It blocks everything before the helper is started, and gives back what was: only the first can fail. */
+EXPORT int pthread_sigmask(int what, const sigset_t *set, sigset_t *old)
+{
+	int how = old != NULL ? HOW(CHAOS_SIGMASK) : 0;
+	return how != 0 ? how : REAL(pthread_sigmask, what, set, old);
+}
+
+EXPORT long syscall(long number, ...)
+{
+	long a[6];
+	va_list ap;
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	return HOW(CHAOS_SYSCALL) != 0 ? -1 : REAL(syscall, number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+EXPORT pid_t waitpid(pid_t pid, int *status, int options)
+{
+	return HOW(CHAOS_WAITPID) != 0 ? -1 : REAL(waitpid, pid, status, options);
 }
 
 EXPORT int pam_get_item(const pam_handle_t *pamh, int item, const void **ret)

@@ -2,13 +2,14 @@
  * occurrence, at its second, until a transaction passes without a failure; then all from the first on, then any, by
  * chance.
  *
- *   pam_chaos -d CONFDIR -s SERVICE -u USER -w right|wrong [-r RUNS] [-S SEED] [-c | -p] [-o] REPLY...
+ *   pam_chaos -d CONFDIR -s SERVICE -u USER -w right|wrong [-r RUNS] [-S SEED] [-c | -p] [-o] [-k TTY] REPLY...
  *
  * -w: whether the replies are right ones: undisturbed, the transaction must end with PAM_SUCCESS, or must not.
  * Disturbed, it may fail; with wrong ones it never succeeds. -r: so many runs by chance. -c, -p: the account or the
- * password phase instead of auth. -o: all of one kind fail from their first occurrence on, persistently; slow, because
- * the keeper is waited for. After each run the process is what it was (guest.h), and no run takes more than 3.5 s. The
- * last line is "N runs, N disturbed, N let in". Exit: 0 all was well, 1 it was not, 2 usage. */
+ * password phase instead of auth. -k: there, and not from a remote host. -o: all of one kind fail from their first
+ * occurrence on, persistently; slow, because the keeper is waited for. After each run the process is what it was
+ * (guest.h), and no run takes more than 3.5 s. The last line is "N runs, N disturbed, N let in". Exit: 0 all was well,
+ * 1 it was not, 2 usage. */
 #include "config.h"
 
 #include "chaos.h"
@@ -25,7 +26,7 @@
 #define LONGEST 3.5
 
 static struct {
-	const char *confdir, *service, *user;
+	const char *confdir, *service, *user, *tty;
 	bool right, onwards;
 	int (*phase)(pam_handle_t *pamh, int flags);
 	long random;
@@ -74,7 +75,7 @@ static bool run(void)
 		fputs("pam_chaos: pam_start_confdir\n", stderr);
 		exit(2);
 	}
-	pam_set_item(pamh, PAM_RHOST, "192.0.2.7");
+	pam_set_item(pamh, job.tty != NULL ? PAM_TTY : PAM_RHOST, job.tty != NULL ? job.tty : "192.0.2.7");
 	char *before = guest_take();
 	double started = now();
 	chaos.armed = true;
@@ -149,7 +150,7 @@ static void by_chance(void)
 
 int main(int argc, char **argv)
 {
-	for (int o; (o = getopt(argc, argv, "d:s:u:w:r:S:cpo")) != -1;) {
+	for (int o; (o = getopt(argc, argv, "d:s:u:w:r:S:k:cpo")) != -1;) {
 		switch (o) {
 		case 'd':
 			job.confdir = optarg;
@@ -174,6 +175,9 @@ int main(int argc, char **argv)
 			break;
 		case 'p':
 			job.phase = pam_chauthtok;
+			break;
+		case 'k':
+			job.tty = optarg;
 			break;
 		case 'o':
 			job.onwards = true;
