@@ -108,7 +108,8 @@ static enum passkey_check verify(struct call *c, struct passkey_reply *r, struct
 					   .require_uv = true,
 					   .alg = algs,
 					   .algs = sizeof algs / sizeof *algs,
-					   .trust = c->k->trust};
+					   .trust = c->k->trust,
+					   .now = c->now};
 	const struct passkey_attestation a = {{r->client_data.data, r->client_data.len},
 					      {r->attestation.data, r->attestation.len}};
 	return passkey_register(&x, &a, ret);
