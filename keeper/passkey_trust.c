@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,9 +46,13 @@ static enum err load_certificates(struct passkey_trust *t, BIO *in, const char *
 			return end ? ERR_NONE
 				   : err_set(m, ERR_INVALID, "%s: certificate %zu is not in PEM form", path, n + 1);
 		}
-		int ok = X509_STORE_add_cert(t->roots, x);
+		/* A key that cannot be read is no error to OpenSSL until it is used. */
+		bool sound = X509_get0_pubkey(x) && X509_check_purpose(x, -1, 0) == 1;
+		bool added = X509_STORE_add_cert(t->roots, x) == 1;
 		X509_free(x);
-		if (ok != 1)
+		if (!sound)
+			return err_set(m, ERR_INVALID, "%s: certificate %zu cannot be made sense of", path, n + 1);
+		if (!added)
 			return err_set(m, ERR_NOMEM, "%s: out of memory", path);
 	}
 }
