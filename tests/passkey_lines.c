@@ -94,13 +94,23 @@ static void handle_digest(struct passkey_bytes b, uint8_t ret[static PASSKEY_USE
 		die("no SHA-512", "userHandle");
 }
 
-static enum passkey_check run_registration(const struct line *l, const struct passkey_expected *x)
+static enum passkey_check run_registration(const struct line *l, struct passkey_expected *x)
 {
 	struct passkey made;
 	struct passkey_attestation r;
+	struct passkey_bytes roots, models;
+	struct passkey_trust *trust = NULL;
+	struct errmsg m;
 	get(l, "clientDataJSON", &r.client_data);
 	get(l, "attestationObject", &r.attestation);
-	return passkey_register(x, &r, &made);
+	get(l, "aaguids", &models);
+	if (get(l, "roots", &roots) && passkey_trust_load((const char *)roots.p, (const char *)models.p, &trust, &m))
+		die("trustedRoots", m.text);
+	x->trust = trust;
+	x->now = number(l, "time", 0);
+	enum passkey_check c = passkey_register(x, &r, &made);
+	passkey_trust_free(trust);
+	return c;
 }
 
 static int32_t key_alg(const struct line *l, struct passkey_bytes key)
