@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ANSWER_RETRY	  "10"		 /* seconds, where the keeper names none */
+#define ANSWER_BACK_AGE	  600		 /* for a login in between */
 #define ANSWER_DEVICE_AGE (400L * 86400) /* as long as browsers keep a cookie */
 
 static const struct {
@@ -31,7 +32,7 @@ static const struct {
 /* An answer to be made. NULL: no such header. body's bytes are taken over. */
 struct answer {
 	unsigned status;
-	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie, *device;
+	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie, *device, *back;
 	struct buf *body;
 };
 
@@ -56,7 +57,7 @@ static bool answer_fill(struct MHD_Response *r, const struct answer *a, bool htt
 	       answer_add(r, "Location", a->location) && answer_add(r, "Retry-After", a->retry) &&
 	       answer_add(r, "Allow", a->allow) && answer_add(r, "ETag", a->etag) &&
 	       answer_add(r, "Content-Disposition", a->disposition) && answer_add(r, "Set-Cookie", a->cookie) &&
-	       answer_add(r, "Set-Cookie", a->device);
+	       answer_add(r, "Set-Cookie", a->device) && answer_add(r, "Set-Cookie", a->back);
 }
 
 static enum MHD_Result answer_queue(struct exchange *x, unsigned status, struct MHD_Response *r)
@@ -139,7 +140,7 @@ struct view {
 	struct wire_msg m;
 	unsigned status;
 	const char *page, *redirect;
-	char cookie[256], device[256], retry[24];
+	char cookie[256], device[256], back[256], retry[24];
 };
 
 /* age: seconds; negative: until the browser is closed. An empty value clears it. */
@@ -162,7 +163,7 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 {
 	int64_t status = MHD_HTTP_OK, retry, keep = -1;
 	const struct site *site = &x->server->site;
-	const char *session, *device;
+	const char *session, *device, *back;
 
 	if (wire_parse(x->answer.data, x->answer.len, &v->m) != ERR_NONE || strcmp(v->m.kind, "view") != 0)
 		return false;
@@ -182,6 +183,9 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 		return false;
 	device = wire_str(&v->m, "cookie.device");
 	if (device && !answer_cookie(x, site->device_cookie, device, ANSWER_DEVICE_AGE, v->device))
+		return false;
+	back = wire_str(&v->m, "cookie.back");
+	if (back && !answer_cookie(x, site->back_cookie, back, ANSWER_BACK_AGE, v->back))
 		return false;
 	if (wire_int(&v->m, "retry", &retry) == ERR_NONE && retry >= 0)
 		snprintf(v->retry, sizeof v->retry, "%lld", (long long)retry);
@@ -238,6 +242,7 @@ static enum MHD_Result answer_shown(struct exchange *x)
 	}
 	a.cookie = v.cookie[0] ? v.cookie : NULL;
 	a.device = v.device[0] ? v.device : NULL;
+	a.back = v.back[0] ? v.back : NULL;
 	a.retry = v.retry[0] ? v.retry : v.status == MHD_HTTP_SERVICE_UNAVAILABLE ? ANSWER_RETRY : NULL;
 	r = answer_view(x, &v, &a);
 	if (r != ERR_NONE) {

@@ -225,8 +225,8 @@ static size_t exchange_printable(const char *s, size_t max)
 /* The action on the wire: the message "web" of web.sock. */
 static enum err exchange_frame(const struct exchange *x, struct buf *b)
 {
-	char session[REQUEST_TOKEN_MAX + 1], device[REQUEST_TOKEN_MAX + 1], client[INET6_ADDRSTRLEN],
-	    name[2 + REQUEST_NAME_MAX + 1];
+	char session[REQUEST_TOKEN_MAX + 1], device[REQUEST_TOKEN_MAX + 1], back[REQUEST_TOKEN_MAX + 1],
+	    client[INET6_ADDRSTRLEN], name[2 + REQUEST_NAME_MAX + 1];
 	const struct site *site = &x->server->site;
 	enum err r;
 
@@ -237,6 +237,8 @@ static enum err exchange_frame(const struct exchange *x, struct buf *b)
 		wire_puts(b, "session", session);
 	if (request_cookie(x->cookie, site->device_cookie, device, sizeof device))
 		wire_puts(b, "device", device);
+	if (request_cookie(x->cookie, site->back_cookie, back, sizeof back))
+		wire_puts(b, "back", back);
 	if (x->origin && strlen(x->origin) <= 512)
 		wire_puts(b, "origin", x->origin);
 	if (x->client_known) {
@@ -249,7 +251,7 @@ static enum err exchange_frame(const struct exchange *x, struct buf *b)
 	if (site->https)
 		wire_puts(b, "secure", "1");
 	wire_puts(b, "csrf", form_get(&x->form, "csrf"));
-	if (strcmp(x->route->path, "/mail/") == 0)
+	if (x->rest[0])
 		wire_puts(b, "f.token", x->rest);
 	for (size_t i = 0; i < x->form.n; i++) {
 		const struct form_field *f = &x->form.field[i];
@@ -292,7 +294,7 @@ static enum MHD_Result exchange_ask(struct exchange *x)
 	AUTO_BUF frame = BUF_INIT;
 	enum err r;
 
-	if (strcmp(x->route->path, "/mail/") == 0 && !request_token(x->rest))
+	if (x->rest[0] && !request_token(x->rest))
 		return answer_error(x, MHD_HTTP_NOT_FOUND, PAGE_NOTFOUND);
 	r = exchange_frame(x, &frame);
 	if (r == ERR_TOOBIG)

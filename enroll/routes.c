@@ -73,6 +73,12 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/mail/confirm", "link.confirm", "token pair"},
     {ROUTE_POST, ROUTE_PAGE, "/mail/freeze", "freeze", "token sure"},
 
+    {ROUTE_GET, ROUTE_PAGE, "/approve/", "approve.page", "n"},
+    {ROUTE_GET, ROUTE_PAGE, "/APPROVE/", "approve.page", "n"}, /* as a terminal's QR code has it */
+    {ROUTE_POST, ROUTE_PAGE, "/approve/passkey", "approve", PASSKEY " token"},
+    {ROUTE_POST, ROUTE_PAGE, "/approve/deny", "approve.deny", "token"},
+    {ROUTE_POST, ROUTE_PAGE, "/approve/other", "approve.other", "token"},
+
     {ROUTE_GET, ROUTE_PAGE, "/app", "app", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/app", "app", "code name start"},
     {ROUTE_GET, ROUTE_QR, "/app/qr.png", "app.qr", "save"},

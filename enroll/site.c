@@ -12,6 +12,7 @@ enum err site_load(const struct conf *conf, struct site *ret, struct errmsg *m)
 	/* Browsers take the __Host- prefix from secure origins only. */
 	s.session_cookie = s.https ? "__Host-kosmo" : "kosmo";
 	s.device_cookie = s.https ? "__Host-kosmo-device" : "kosmo-device";
+	s.back_cookie = s.https ? "__Host-kosmo-back" : "kosmo-back";
 	r = proxies_parse(conf->web_trusted_proxies, &s.proxies, m);
 	if (r == ERR_NONE)
 		r = assets_load(&s.assets, m);

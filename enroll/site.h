@@ -10,7 +10,7 @@
 struct site {
 	const struct conf *conf;
 	bool https;
-	const char *session_cookie, *device_cookie; /* their names */
+	const char *session_cookie, *device_cookie, *back_cookie; /* their names */
 	struct proxies proxies;
 	struct assets assets;
 	struct templates *templates;

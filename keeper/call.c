@@ -152,7 +152,15 @@ const char *call_next(const struct call *c)
 		return lost_state(c) == SCRATCH_ASK ? "/lost" : "/lost/new";
 	if (c->unmet && c->unmet->id == REQ_AUTHENTICATOR)
 		return method_of(c->person.method)->path;
-	return c->unmet ? c->unmet->path : "/account";
+	return c->unmet ? c->unmet->path : c->back[0] ? c->back : "/account";
+}
+
+void call_come_back(struct call *c, const char *token)
+{
+	c->arrived = !token && wire_get(c->m, "back") != NULL;
+	c->leave[0] = '\0';
+	if (token)
+		come_back_approval(token, c->leave);
 }
 
 enum err call_audit(struct call *c, const char *event, const char *detail)

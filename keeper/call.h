@@ -5,6 +5,7 @@
 
 #include "common/wire.h"
 #include "keeper/attempt.h"
+#include "keeper/come_back.h"
 #include "keeper/keeper.h"
 #include "keeper/mail.h"
 #include "keeper/require.h"
@@ -46,6 +47,9 @@ struct call {
 		struct session session;
 	} next;
 	char device[TOKEN_TEXT + 1]; /* of the device cookie; one that was made here if the browser has none */
+	char back[COME_BACK_MAX];    /* where they wanted to go before they had to log in; "": nowhere */
+	char leave[COME_BACK_MAX];   /* the cookie that says so, to be set; */
+	bool arrived;		     /* to be cleared */
 	bool device_known;	     /* learned by this call: must be set as cookie */
 	bool in;		     /* session, person and facts are valid */
 	bool half;		     /* a factor is due before anything else */
@@ -84,6 +88,8 @@ void view_trouble(struct call *c, int status, const char *title, const char *tex
 /* Something failed that is not the person's doing: ERR_BUSY and ERR_IO are 503, the rest 500; logged with a reference
  * that the page shows. */
 void view_failure(struct call *c, enum err e, const char *what);
+/* The login leads back to the page of this approval; NULL: they are there. */
+void call_come_back(struct call *c, const char *token);
 /* Where this person has to go now. */
 const char *call_next(const struct call *c);
 /* 32 lower-case hex digits; ret: 33 bytes. */
@@ -198,6 +204,10 @@ void flow_done(struct call *c);
 void flow_link(struct call *c);
 void flow_link_confirm(struct call *c);
 void flow_freeze(struct call *c);
+void flow_approve_page(struct call *c);
+void flow_approve(struct call *c);
+void flow_approve_deny(struct call *c);
+void flow_approve_other(struct call *c);
 void flow_passkey(struct call *c);
 void flow_login_passkey(struct call *c);
 void flow_factor_passkey(struct call *c);

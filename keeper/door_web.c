@@ -84,6 +84,10 @@ static const struct action actions[] = {
     {"address.again", NULL, flow_address_again, NEED_ALL, 0, false, "/account/email/sent"},
     {"address.state", flow_address_state, NULL, NEED_NOTHING, 0, false, "/account/email/sent"},
     {"app", flow_app, flow_app, NEED_APP, REQ_AUTHENTICATOR, false, "/app"},
+    {"approve.page", flow_approve_page, NULL, NEED_NOTHING, 0, false, "/approve/"},
+    {"approve", NULL, flow_approve, NEED_ALL, 0, false, "/approve/"},
+    {"approve.deny", NULL, flow_approve_deny, NEED_ALL, 0, false, "/approve/"},
+    {"approve.other", NULL, flow_approve_other, NEED_NOTHING, 0, false, "/approve/"},
     {"passkey", flow_passkey, flow_passkey, NEED_APP, REQ_AUTHENTICATOR, false, "/passkey"},
     {"sheet", flow_sheet, flow_sheet, NEED_APP, REQ_AUTHENTICATOR, false, "/sheet"},
     {"app.qr", flow_app_qr, NULL, NEED_APP, 0, false, "/app"},
@@ -181,6 +185,15 @@ static bool csrf_right(const struct call *c)
 	return right;
 }
 
+/* What such a page's address ends with. */
+static const char *token_in_path(const struct call *c, const char *path)
+{
+	const char *token = call_field(c, "token");
+	bool plain = strlen(token) <= TOKEN_TEXT &&
+		     strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(token);
+	return path[0] && path[1] && path[strlen(path) - 1] == '/' && plain ? token : "";
+}
+
 static bool post_genuine(struct call *c)
 {
 	char back[128];
@@ -191,7 +204,9 @@ static bool post_genuine(struct call *c)
 		return false;
 	}
 	if (!csrf_right(c)) {
-		snprintf(back, sizeof back, "%s%sn=expired", c->action->path, strchr(c->action->path, '?') ? "&" : "?");
+		const char *path = c->action->path;
+		snprintf(back, sizeof back, "%s%s%sn=expired", path, token_in_path(c, path),
+			 strchr(path, '?') ? "&" : "?");
 		view_redirect(c, back);
 		return false;
 	}
@@ -313,6 +328,10 @@ static void finish(struct call *c)
 		view_put(c, "person_name", c->person.name);
 		view_put(c, "signed_in", "1");
 	}
+	if (c->leave[0])
+		wire_puts(&c->view, "cookie.back", c->leave);
+	else if (c->arrived)
+		wire_puts(&c->view, "cookie.back", "");
 	put_notice(c);
 	if (c->in && c->action && c->action->step && c->unmet && c->unmet->id == c->action->step &&
 	    !(c->facts.password_due && c->action->step == REQ_PASSWORD)) {
@@ -369,6 +388,7 @@ static void call_init(struct call *c, struct keeper *k, struct store *st, struct
 	c->lang = lang && !strcmp(lang, "en") ? "en" : lang && !strcmp(lang, "ja") ? "ja" : k->conf->language;
 	c->address = str_or(&r->msg, "addr", "");
 	c->agent = str_or(&r->msg, "agent", "");
+	(void)come_back_path(wire_str(&r->msg, "back"), c->back);
 	wire_begin(&c->view, r->msg.id, "view");
 }
 

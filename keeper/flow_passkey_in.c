@@ -42,7 +42,7 @@ static void not_accepted(struct call *c, enum verdict v, const struct assertion 
 
 /* who: the person who must be it; "": whoever it is. */
 static enum verdict decide(struct call *c, const struct origin *origin, const char *who, bool step_up,
-			   attempt_within within, struct assertion *x)
+			   attempt_within within, void *arg, struct assertion *x)
 {
 	struct attempt a;
 	attempt_init(&a, DOOR_WEB, "web", origin, who);
@@ -50,38 +50,55 @@ static enum verdict decide(struct call *c, const struct origin *origin, const ch
 	a.step_up = step_up;
 	a.agent = c->agent;
 	c->attempt = &a;
-	enum verdict v = attempt_passkey(c->k, c->st, &a, x, c->now, within, c);
+	enum verdict v = attempt_passkey(c->k, c->st, &a, x, c->now, within, arg);
 	c->attempt = NULL;
 	session_settle(c, v == VERDICT_ALLOW);
 	attempt_clear(&a);
 	return v;
 }
 
-/* The answer of the form, checked; within runs in the same transaction. True: right; else the error is put. */
-static bool passkey_right(struct call *c, enum ceremony what, const char *who, bool step_up, attempt_within within)
+/* r: as it was read, e: whether it could be; spend: NULL where the challenge counts once by other means. */
+static bool looked_at(struct call *c, enum err e, const struct passkey_reply *r, struct passkey_bytes challenge,
+		      const struct challenge *spend, const char *who, bool step_up, attempt_within within, void *arg)
 {
-	struct passkey_reply r;
 	struct origin origin;
-	enum verdict v = VERDICT_DENY;
-	enum err e = passkey_reply(c, what, &r);
+	const struct passkey_assertion got = {.id = {r->id.data, r->id.len},
+					      .client_data = {r->client_data.data, r->client_data.len},
+					      .auth_data = {r->auth_data.data, r->auth_data.len},
+					      .signature = {r->signature.data, r->signature.len},
+					      .user_handle = {r->user_handle.data, r->user_handle.len}};
+	struct assertion x = {.r = &got, .challenge = challenge, .spend = spend};
 	if (!e)
 		e = call_origin(c, &origin);
 	if (e) {
 		unread(c, e);
-	} else {
-		const struct passkey_assertion got = {.id = {r.id.data, r.id.len},
-						      .client_data = {r.client_data.data, r.client_data.len},
-						      .auth_data = {r.auth_data.data, r.auth_data.len},
-						      .signature = {r.signature.data, r.signature.len},
-						      .user_handle = {r.user_handle.data, r.user_handle.len}};
-		struct assertion x = {
-		    .r = &got, .challenge = {r.challenge.b, sizeof r.challenge.b}, .spend = &r.challenge};
-		v = decide(c, &origin, who, step_up, within, &x);
-		if (v != VERDICT_ALLOW)
-			not_accepted(c, v, &x);
+		return false;
 	}
-	passkey_reply_free(&r);
+	enum verdict v = decide(c, &origin, who, step_up, within, arg, &x);
+	if (v != VERDICT_ALLOW)
+		not_accepted(c, v, &x);
 	return v == VERDICT_ALLOW;
+}
+
+/* The answer of the form, checked; within runs in the same transaction. True: right; else the error is put. */
+static bool passkey_right(struct call *c, enum ceremony what, const char *who, bool step_up, attempt_within within)
+{
+	struct passkey_reply r;
+	enum err e = passkey_reply(c, what, &r);
+	bool right = looked_at(c, e, &r, (struct passkey_bytes){r.challenge.b, sizeof r.challenge.b}, &r.challenge, who,
+			       step_up, within, c);
+	passkey_reply_free(&r);
+	return right;
+}
+
+bool passkey_right_over(struct call *c, const uint8_t challenge[static 32], attempt_within within, void *arg)
+{
+	struct passkey_reply r;
+	enum err e = passkey_reply_over(c, &r);
+	bool right =
+	    looked_at(c, e, &r, (struct passkey_bytes){challenge, 32}, NULL, c->person.login, true, within, arg);
+	passkey_reply_free(&r);
+	return right;
 }
 
 /* ---- nothing but the passkey ---- */

@@ -136,29 +136,43 @@ enum err passkey_ask_new(struct call *c)
 	return e;
 }
 
-enum err passkey_ask(struct call *c, enum ceremony what)
+/* b: begun, with the challenge in it. */
+static enum err put_request(struct call *c, bool anybody, struct buf *b)
 {
 	struct store_passkey k[AUTHENTICATORS_MAX];
 	struct relying_party rp;
-	AUTO_BUF b = BUF_INIT;
 	size_t n = 0;
-	bool anybody = what == CEREMONY_LOGIN;
 	enum err e = anybody ? ERR_NONE : store_passkeys(c->st, &c->person.id, k, AUTHENTICATORS_MAX, &n);
+	if (e)
+		return e;
 	relying_party(c->k->conf, &rp);
-	buf_addc(&b, '{');
-	if (!e)
-		e = put_challenge(c, what, anybody ? NULL : &c->person.id, &b);
-	if (!e) {
-		buf_adds(&b, ",\"rpId\":");
-		put_string(&b, rp.id);
-		put_credentials(&b, "allowCredentials", k, n);
-		buf_adds(&b, ",\"userVerification\":\"required\"}");
-		e = buf_str(&b) ? ERR_NONE : ERR_NOMEM;
-	}
-	if (!e)
-		view_put(c, "options", buf_str(&b));
+	buf_adds(b, ",\"rpId\":");
+	put_string(b, rp.id);
+	put_credentials(b, "allowCredentials", k, n);
+	buf_adds(b, ",\"userVerification\":\"required\"}");
 	store_passkey_wipe(k, n);
-	return e;
+	if (!buf_str(b))
+		return ERR_NOMEM;
+	view_put(c, "options", buf_str(b));
+	return ERR_NONE;
+}
+
+enum err passkey_ask(struct call *c, enum ceremony what)
+{
+	AUTO_BUF b = BUF_INIT;
+	bool anybody = what == CEREMONY_LOGIN;
+	buf_addc(&b, '{');
+	enum err e = put_challenge(c, what, anybody ? NULL : &c->person.id, &b);
+	return e ? e : put_request(c, anybody, &b);
+}
+
+enum err passkey_ask_over(struct call *c, const uint8_t *challenge, size_t n)
+{
+	AUTO_BUF b = BUF_INIT;
+	buf_adds(&b, "{\"challenge\":");
+	put_bytes(&b, challenge, n);
+	buf_addf(&b, ",\"timeout\":%d", CEREMONY_LIFE * 1000);
+	return put_request(c, false, &b);
 }
 
 enum err passkey_signal(struct call *c, const struct store_passkey *k, size_t n)
@@ -243,7 +257,7 @@ enum err passkey_reply_new(struct call *c, struct passkey_reply *ret)
 	return e ? e : take_challenge(c, CEREMONY_REGISTER, &c->person.id, &ret->challenge);
 }
 
-enum err passkey_reply(struct call *c, enum ceremony what, struct passkey_reply *ret)
+enum err passkey_reply_over(struct call *c, struct passkey_reply *ret)
 {
 	memset(ret, 0, sizeof *ret);
 	enum err e = take(c, "id", PASSKEY_ID_MAX, true, &ret->id);
@@ -255,5 +269,11 @@ enum err passkey_reply(struct call *c, enum ceremony what, struct passkey_reply 
 		e = take(c, "signature", PASSKEY_SIG_MAX, true, &ret->signature);
 	if (!e)
 		e = take(c, "user_handle", PASSKEY_USER_LEN, false, &ret->user_handle);
+	return e;
+}
+
+enum err passkey_reply(struct call *c, enum ceremony what, struct passkey_reply *ret)
+{
+	enum err e = passkey_reply_over(c, ret);
 	return e ? e : take_challenge(c, what, what == CEREMONY_LOGIN ? NULL : &c->person.id, &ret->challenge);
 }

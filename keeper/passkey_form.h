@@ -20,6 +20,9 @@ enum err passkey_ask_new(struct call *c);
 /* PublicKeyCredentialRequestOptionsJSON: of the passkeys of the call's person; with CEREMONY_LOGIN of anybody's. */
 enum err passkey_ask(struct call *c, enum ceremony what);
 
+/* The same over a challenge of somebody else's making, which counts once by other means. */
+enum err passkey_ask_over(struct call *c, const uint8_t *challenge, size_t n);
+
 /* What the browser's own list of passkeys is to agree with (5.1.10, signal methods): v.signal. An empty list has the
  * person's passkeys deleted there: only where it was read without an error. */
 enum err passkey_signal(struct call *c, const struct store_passkey *k, size_t n);
@@ -35,5 +38,12 @@ void passkey_reply_free(struct passkey_reply *r);
  */
 enum err passkey_reply_new(struct call *c, struct passkey_reply *ret);
 enum err passkey_reply(struct call *c, enum ceremony what, struct passkey_reply *ret);
+/* The same but for the challenge. */
+enum err passkey_reply_over(struct call *c, struct passkey_reply *ret);
+
+/* ---- flow_passkey_in.c ---- */
+/* The form's answer over such a challenge, by the call's person: true if right; else the error is put. within runs in
+ * the same transaction, with arg. */
+bool passkey_right_over(struct call *c, const uint8_t challenge[static 32], attempt_within within, void *arg);
 
 #endif

@@ -203,6 +203,10 @@
 				return reply.ok ? reply.text() : Promise.reject(new DOMException('', 'OfflineError'));
 			}, function () { throw new DOMException('', 'OfflineError'); }).then(function (html) {
 				var now = new DOMParser().parseFromString(html, 'text/html').getElementById(form.getAttribute('id')); /* form.id may be a field */
+				if (!now) { /* what it was about is over: the page says so */
+					location.assign(form.getAttribute('data-page'));
+					throw new DOMException('', 'AbortError');
+				}
 				form.setAttribute('data-options', now.getAttribute('data-options'));
 				['csrf', 'challenge'].forEach(function (name) { form.elements[name].value = now.elements[name].value; });
 				born = Date.now();
