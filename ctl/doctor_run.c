@@ -92,13 +92,15 @@ void doctor_units(struct doctor *d)
 
 /* ---- versions ---- */
 
+enum { RUN_KEEPER, RUN_MAILER, RUN_SITE, RUN_CONSOLE };
+
 static const struct {
 	const char *name, *built, *installed;
 } run_programs[] = {
-    {"kosmo-keeper", "keeper/kosmo-keeper", LIBEXECDIR "/kosmo-keeper"},
-    {"kosmo-mailer", "enroll/kosmo-mailer", LIBEXECDIR "/kosmo-mailer"},
-    {"kosmo-enrolld", "enroll/kosmo-enrolld", SBINDIR "/kosmo-enrolld"},
-    {"kosmo-fido2", "fido/kosmo-fido2", LIBEXECDIR "/kosmo-fido2"},
+    [RUN_KEEPER] = {"kosmo-keeper", "keeper/kosmo-keeper", LIBEXECDIR "/kosmo-keeper"},
+    [RUN_MAILER] = {"kosmo-mailer", "enroll/kosmo-mailer", LIBEXECDIR "/kosmo-mailer"},
+    [RUN_SITE] = {"kosmo-enrolld", "enroll/kosmo-enrolld", SBINDIR "/kosmo-enrolld"},
+    [RUN_CONSOLE] = {"kosmo-fido2", "fido/kosmo-fido2", LIBEXECDIR "/kosmo-fido2"},
 };
 
 /* After an upgrade the old program goes on running, from a file that is no more. */
@@ -128,6 +130,8 @@ void doctor_versions(struct doctor *d)
 	for (size_t i = 0; i < sizeof run_programs / sizeof *run_programs; i++) {
 		char path[PATH_MAX], said[256];
 		const char *const argv[] = {path, "--version", NULL};
+		if (i == RUN_CONSOLE && strcmp(d->c->conf->passkey_console, "no") == 0)
+			continue;
 		paths_find(run_programs[i].built, run_programs[i].installed, path, sizeof path);
 		int status = doctor_command(argv, said, sizeof said);
 		const char *space = strrchr(said, ' ');

@@ -11,6 +11,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* The leak checker attaches to its own process. */
+#define CONFINE_DUMPABLE ((long)SANITIZED)
+
 /* Descriptors: the nodes and a few. Memory is not among them in a sanitized build, which maps terabytes. */
 static const struct {
 	int what;
@@ -39,7 +42,7 @@ enum err confine_limits(void)
 		if (setrlimit(confine_table[i].what, &r) < 0)
 			return ERR_INTERNAL;
 	}
-	return prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ? ERR_INTERNAL : ERR_NONE;
+	return prctl(PR_SET_DUMPABLE, CONFINE_DUMPABLE, 0L, 0L, 0L) < 0 ? ERR_INTERNAL : ERR_NONE;
 }
 
 static bool confine_ids(void)
@@ -56,7 +59,7 @@ enum err confine_enter(void)
 	enum err e;
 
 	/* the kernel forgets both when ids change */
-	if (!confine_ids() || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 || prctl(PR_SET_PDEATHSIG, (long)SIGKILL) < 0)
+	if (!confine_ids() || prctl(PR_SET_DUMPABLE, CONFINE_DUMPABLE, 0L, 0L, 0L) < 0 || prctl(PR_SET_PDEATHSIG, (long)SIGKILL) < 0)
 		return ERR_INTERNAL;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
 		return ERR_INTERNAL;

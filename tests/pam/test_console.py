@@ -4,58 +4,27 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
-import threading
 import time
 
+import pexpect
 import pytest
 import kosmo_wire as wire
-from conftest import BUILD, MODULE, SANITIZED, Result
+from conftest import BUILD, MODULE, SANITIZED
+from console import CODE, HELPER, MAILED, PIN, TOUCH, Pam, helper, script, unthreaded
 from ctap_token import UP, UV, Credential, Token
 from fake_keeper import FakeKeeper, ask, verdict
-from harness import Instance, Person, wait_until
+from harness import Instance, Namespace, Person, spawn, wait_until
 
 SUCCESS, AUTH_ERR = 0, 7
-HELPER = BUILD / "fido/kosmo-fido2"
-CODE, MAILED = "Code (Enter: security key, or another way): ", "If what you typed was right, a code has been mailed to you.\nCode: "
-PIN = "PIN of your security key (Enter: another way): "
-unsanitized = pytest.mark.skipif(SANITIZED, reason="the sanitizer's library wants to be the first one")
-
-
-def script(path, text):
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
-class Pam:
-    """pam(replies) runs the driver; `helper` is what stands in kosmo-fido2's place."""
-
-    def __init__(self, driver, folder, module, helper):
-        self.driver, self.dir, self.module, self.helper = driver, folder, module, helper
-
-    user = "hanako"
-
-    def command(self, *replies, user=None, options=("-t", "tty1"), args=""):
-        (self.dir / "console").write_text(f"auth required {self.module} fido2={self.helper} {args}\n")
-        return [str(c) for c in (self.driver, "-d", self.dir, "-s", "console", "-u", self.user if user is None else user, *options, *replies)]
-
-    def __call__(self, *replies, check=True, **kw):
-        started = time.monotonic()
-        p = subprocess.run(self.command(*[f"text:{r}" if ":" not in r and r not in ("null", "none", "fail") else r for r in replies], **kw),
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
-        r = Result(p, time.monotonic() - started)
-        # 3: something of the host was changed, or is left
-        assert p.returncode in (0, 1) and not [l for l in r.lines if "changed" in l], (r.lines, r.stderr)
-        r.shown = [l.split(" ", 1)[1].replace("\\n", "\n").removeprefix("0 ") for l in r.lines if l.startswith(("ask", "tell", "error"))]
-        return r
 
 
 @pytest.fixture(scope="module")
 def world(driver, module_folder):
     class World:
-        people = [Person(f"p{n}") for n in range(30)]
+        people = [Person(f"p{n}") for n in range(60)]
         i = Instance(module_folder, people + [Person("app")])
 
         def next(self):
@@ -76,8 +45,7 @@ def console(driver, folder, world):
     """The real keeper, the real helper; plug() plugs a key in."""
     dev = folder / "dev"
     dev.mkdir()
-    helper = script(folder / "helper", f"#!/bin/sh\nexec env -i LD_PRELOAD={BUILD}/tests/pam/.libs/hidraw.so KOSMO_TOKENS={dev} {HELPER}\n")
-    p = Pam(driver, folder, world.i.module(), helper)
+    p = Pam(driver, folder, world.i.module(), helper(folder, dev))
     tokens, p.person = [], world.next()
     p.user = p.person.login
 
@@ -91,13 +59,13 @@ def console(driver, folder, world):
     assert not [e for t in tokens for e in t.errors]
 
 
-@unsanitized
+@unthreaded
 class TestKey:
     def test_in(self, console, world):
         t = console.plug(console.key)
         before = len(world.i.rows("SELECT seq FROM audit"))
         r = console(console.password, "", "1234")
-        assert r.code() == SUCCESS and r.shown == ["Password: ", CODE, PIN, "Touch your security key now."]
+        assert r.code() == SUCCESS and r.shown == ["Password: ", CODE, PIN, TOUCH]
         assert t.touches == 1
         log = world.i.process.log.read_text().splitlines()[-1]
         assert f"user={console.user} " in log and "verdict=allow by passkey" in log and "1234" not in world.i.process.log.read_text()
@@ -111,7 +79,7 @@ class TestKey:
         """The key is asked all the same, and the refusal is the one of everybody."""
         t = console.plug(console.key)
         r = console("wrong", "", "1234")
-        assert r.code() == AUTH_ERR and r.shown == ["Password: ", CODE, PIN, "Touch your security key now."] and t.touches == 1
+        assert r.code() == AUTH_ERR and r.shown == ["Password: ", CODE, PIN, TOUCH] and t.touches == 1
 
     def test_another_persons(self, console, world):
         t = console.plug(world.next().key)
@@ -137,7 +105,7 @@ class TestKey:
         """A wrong signature; nobody verified; nobody present."""
         console.plug(console.key, **odd)
         r = console(console.password, "", "1234")
-        assert r.code() == AUTH_ERR and r.shown == ["Password: ", CODE, PIN, "Touch your security key now."]
+        assert r.code() == AUTH_ERR and r.shown == ["Password: ", CODE, PIN, TOUCH]
 
     def test_touch(self, console, world):
         t = console.plug(console.key, touch="denied")
@@ -165,7 +133,7 @@ class TestKey:
         """sudo's PAM_SILENT does not leave anybody waiting for they know not what."""
         console.plug(console.key)
         r = console(console.password, "", "1234", options=("-t", "tty1", "-q"))
-        assert r.code() == SUCCESS and r.shown[-1] == "Touch your security key now."
+        assert r.code() == SUCCESS and r.shown[-1] == TOUCH
 
     def test_interrupted_host(self, console, world):
         """Signals that a host handles come all the time."""
@@ -184,7 +152,7 @@ def test_the_same_for_everybody(console, world):
     assert shown == {("Password: ", CODE, "No security key is plugged in.\n" + MAILED)}
 
 
-@unsanitized
+@unthreaded
 def test_decoys(console, world):
     """Whoever looks at what a key is asked for sees credentials of everybody, each time the same ones."""
     asked = {}
@@ -355,6 +323,42 @@ def test_run_by_su(fake):
         subprocess.run(["/usr/bin/python3", "-c", code, *fake.command()], stdout=subprocess.PIPE, timeout=60)
     s = json.loads(seen.read_text())
     assert s["uid"] == s["gid"] == ["0"] * 4 and s["groups"] == []
+
+
+@pytest.mark.skipif(SANITIZED, reason="su is no sanitized program")
+@pytest.mark.skipif(not Namespace.possible() or shutil.which("su") is None, reason="needs root, unshare and su")
+@pytest.mark.parametrize("session", ["SEAT=seat0\nREMOTE=0\nACTIVE=1", "SEAT=seat0\nREMOTE=1\nACTIVE=1", "SEAT=\nREMOTE=0\nACTIVE=1",
+                                     "SEAT=seat0\nREMOTE=0\nACTIVE=0", "MYSEAT=seat0\nREMOTE=0\nACTIVE=1"])
+def test_su_in_a_session(console, world, session):
+    """A real su in a terminal window: where its session sits is what logind says, by the kernel's number of it."""
+    me = world.next()
+    console.plug(console.key)
+    console.dir.chmod(0o755)
+    ns = Namespace(console.dir, [me, console.person], {"su": f"auth required {console.module} fido2={console.helper}\naccount required pam_permit.so"}, "x")
+    sessions = console.dir / "sessions"
+    sessions.mkdir()
+    (sessions / "7").write_text(f"UID=1000\n{session}\nTYPE=x11\n")
+    (console.dir / "id").write_text("7")
+    ns.script.write_text(ns.script.read_text().replace("uid=$1\n", "mount -t tmpfs none /run\nmkdir -p /run/systemd/sessions\n"
+                         f"cp {sessions}/7 /run/systemd/sessions/7\nmount --bind {console.dir}/id /proc/$$/sessionid\nuid=$1\n"))
+    # what connects to the keeper is not in /run
+    child = spawn(ns.command(1000, "su", console.user, "-c", "id -un"), cwd="/")
+    child.expect_exact("Password: ")
+    child.sendline(console.password)
+    seat = session.startswith("SEAT=seat0\nREMOTE=0\nACTIVE=1")
+    child.expect_exact(CODE if seat else "Code: ")
+    child.sendline("")
+    if seat:
+        child.expect_exact(PIN)
+        child.sendline("1234")
+        child.expect_exact(TOUCH)
+        child.expect(rf"\r\n{console.user}\r\n")
+        child.expect_exact(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+    else:
+        child.expect_exact("a code has been mailed to you.")
+        child.close(force=True)
 
 
 BROKEN = {
