@@ -268,6 +268,15 @@ WRAP(FAULT_OPENSSL, int, EVP_MAC_init, (EVP_MAC_CTX * c, const unsigned char *ke
 WRAP(FAULT_OPENSSL, int, EVP_MAC_update, (EVP_MAC_CTX * c, const unsigned char *p, size_t n), (c, p, n), ZERO)
 WRAP(FAULT_OPENSSL, int, EVP_MAC_final, (EVP_MAC_CTX * c, unsigned char *out, size_t *n, size_t cap), (c, out, n, cap),
      ZERO)
+WRAP(FAULT_OPENSSL, int, EVP_PKEY_fromdata, (EVP_PKEY_CTX * c, EVP_PKEY **key, int what, OSSL_PARAM *p),
+     (c, key, what, p), ZERO)
+WRAP(FAULT_OPENSSL, int, EVP_DigestVerifyInit_ex,
+     (EVP_MD_CTX * c, EVP_PKEY_CTX **k, const char *md, OSSL_LIB_CTX *lib, const char *props, EVP_PKEY *key,
+      const OSSL_PARAM *p),
+     (c, k, md, lib, props, key, p), ZERO)
+WRAP(FAULT_OPENSSL, int, EVP_DigestVerify,
+     (EVP_MD_CTX * c, const unsigned char *sig, size_t n, const unsigned char *p, size_t len), (c, sig, n, p, len),
+     ZERO)
 WRAP(FAULT_OPENSSL, unsigned char *, HMAC,
      (const EVP_MD *md, const void *key, int klen, const unsigned char *p, size_t n, unsigned char *ret, unsigned *len),
      (md, key, klen, p, n, ret, len), NONE)
