@@ -319,7 +319,8 @@ enum verdict chaos_pam(struct chaos *c, const char *login, const char *password,
 
 enum verdict chaos_pam_enter(struct chaos *c, const char *login, const char *password, const char *code)
 {
-	return dialogue(c, "auth", login, (const char *const[]){password, "", code ? code : mailed, NULL});
+	return dialogue(c, "auth", login,
+			(const char *const[]){password, "", code ? code : mailed, "000000", "000000", NULL});
 }
 
 enum verdict chaos_account(struct chaos *c, const char *login)
