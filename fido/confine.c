@@ -16,15 +16,13 @@
 
 /* Descriptors: the nodes and a few. Memory is not among them in a sanitized build, which maps terabytes. */
 static const struct {
-	int what;
 	rlim_t most;
+	int what;
 	bool sanitized; /* holds there too */
 } confine_table[] = {
-    {RLIMIT_CORE, 0, true},
-    {RLIMIT_NOFILE, 128, true},
-    {RLIMIT_FSIZE, 0, false},
-    {RLIMIT_CPU, 20, false}, /* seconds; ten PINs take less than one */
-    {RLIMIT_AS, 256UL << 20, false},
+    {0, RLIMIT_CORE, true},	     {128, RLIMIT_NOFILE, true},
+    {0, RLIMIT_FSIZE, false},	     {20, RLIMIT_CPU, false}, /* seconds; ten PINs take less than one */
+    {256UL << 20, RLIMIT_AS, false},
 };
 
 enum err confine_limits(void)
@@ -59,7 +57,8 @@ enum err confine_enter(void)
 	enum err e;
 
 	/* the kernel forgets both when ids change */
-	if (!confine_ids() || prctl(PR_SET_DUMPABLE, CONFINE_DUMPABLE, 0L, 0L, 0L) < 0 || prctl(PR_SET_PDEATHSIG, (long)SIGKILL) < 0)
+	if (!confine_ids() || prctl(PR_SET_DUMPABLE, CONFINE_DUMPABLE, 0L, 0L, 0L) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, (long)SIGKILL) < 0)
 		return ERR_INTERNAL;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
 		return ERR_INTERNAL;

@@ -268,8 +268,11 @@ static int key_touched(struct key *k, const struct request *q, const char *pin, 
 {
 	struct watch *w = &k->talk->watch;
 	int64_t all = w->deadline, ours = clock_mono_ms() + q->seconds * 1000;
-	const struct asked a = {
-	    .touch = true, .verify = !pin, .pin = pin, .from = k->from, .n = key_chunk(k, q, k->from, k->from + k->count)};
+	const struct asked a = {.touch = true,
+				.verify = !pin,
+				.pin = pin,
+				.from = k->from,
+				.n = key_chunk(k, q, k->from, k->from + k->count)};
 	fido_assert_t *f = NULL;
 
 	w->deadline = ours < all ? ours : all;
@@ -291,11 +294,17 @@ static bool key_sign_itself(struct key *k, const struct request *q, struct answe
 		*ret_status = KEY_CANCELLED;
 		if (!talk_touch(k->talk, false))
 			return true;
-		int r = key_touched(k, q, NULL, ret, ret_status);
-		if (r != FIDO_ERR_UV_INVALID && r != FIDO_ERR_UV_BLOCKED)
+		switch (key_touched(k, q, NULL, ret, ret_status)) {
+		case FIDO_ERR_UV_INVALID:
+			continue;
+		case FIDO_ERR_UV_BLOCKED:
+		case FIDO_ERR_PIN_REQUIRED:
+		case FIDO_ERR_UNSUPPORTED_OPTION:
+		case FIDO_ERR_INVALID_OPTION:
+			return false;
+		default:
 			return true;
-		if (r == FIDO_ERR_UV_BLOCKED)
-			break;
+		}
 	}
 	return false;
 }

@@ -18,7 +18,7 @@ struct key {
 	fido_dev_t *dev;
 	struct talk *talk;
 	size_t list_max, message_max; /* how many ids, how many bytes it takes at once */
-	size_t from, count; /* which of the request's ids are asked for */
+	size_t from, count;	      /* which of the request's ids are asked for */
 };
 
 /* Once, before any key: no logging, no U2F, which verifies nobody. */

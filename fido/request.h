@@ -16,8 +16,8 @@
 /* Points into the message. */
 struct request {
 	const char *rp_id;
-	const uint8_t *hash;  /* REQUEST_HASH_LEN bytes: stands for clientDataHash */
-	size_t n;	      /* at least 1 */
+	const uint8_t *hash; /* REQUEST_HASH_LEN bytes: stands for clientDataHash */
+	size_t n;	     /* at least 1 */
 	struct request_bytes {
 		const uint8_t *p;
 		size_t n;

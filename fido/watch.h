@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 struct watch {
-	int talk; /* the module's socket */
-	int64_t deadline; /* clock_mono_ms */
-	bool stopped; /* then it stays so, and every wait ends at once: */
+	int talk;	     /* the module's socket */
+	int64_t deadline;    /* clock_mono_ms */
+	bool stopped;	     /* then it stays so, and every wait ends at once: */
 	enum key_status why; /* KEY_TIMEOUT, KEY_CANCELLED, KEY_ERROR */
 };
 

@@ -60,15 +60,23 @@ static _Noreturn void helper_exit(long status)
 		syscall(SYS_exit_group, status);
 }
 
+/* Standard input is the socket, output and error are /dev/null; the host may have had none of them. */
+static bool helper_streams(long fd)
+{
+	if (syscall(SYS_dup3, fd, 0L, 0L) != 0)
+		return false;
+	long null = syscall(SYS_openat, (long)AT_FDCWD, "/dev/null", (long)O_WRONLY, 0L);
+	return null > 0 && (null == 1 || syscall(SYS_dup3, null, 1L, 0L) == 1) &&
+	       (null == 2 || syscall(SYS_dup3, null, 2L, 0L) == 2) &&
+	       syscall(SYS_close_range, 3L, (long)UINT32_MAX, 0L) == 0;
+}
+
 static _Noreturn void helper_exec(const char *path, int fd, pid_t parent, const sigset_t *none)
 {
 	static char name[] = "kosmo-fido2";
 	static char *const argv[] = {name, NULL}, *const env[] = {NULL};
-	long null = syscall(SYS_openat, (long)AT_FDCWD, "/dev/null", (long)(O_WRONLY | O_CLOEXEC), 0L);
 
-	if (null > STDERR_FILENO && helper_tied(parent) && syscall(SYS_dup3, (long)fd, 0L, 0L) == 0 &&
-	    syscall(SYS_dup3, null, 1L, 0L) == 1 && syscall(SYS_dup3, null, 2L, 0L) == 2 &&
-	    syscall(SYS_close_range, 3L, (long)UINT32_MAX, 0L) == 0 && syscall(SYS_chdir, "/") == 0 &&
+	if (helper_tied(parent) && helper_streams(fd) && syscall(SYS_chdir, "/") == 0 &&
 	    pthread_sigmask(SIG_SETMASK, none, NULL) == 0)
 		syscall(SYS_execve, path, argv, env);
 	helper_exit(127);

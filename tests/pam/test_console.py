@@ -283,7 +283,8 @@ print("noise"); sys.stderr.write("noise")
 """
 
 
-def test_what_it_is_run_as(fake):
+@pytest.mark.parametrize("host", ["plain", "<&-", "2>&-", "<&- 2>&-"])
+def test_what_it_is_run_as(fake, host):
     """An empty environment, no descriptor of the host's, nobody's signals; what it prints is nobody's."""
     seen = fake.dir / "seen"
     fake.helper = script(fake.dir / "helper", LOOK.replace("FILE", str(seen)))
@@ -294,7 +295,8 @@ def test_what_it_is_run_as(fake):
         told = []
         with FakeKeeper(f"{fake.dir}/auth.sock", [lambda c: (c.sendall(wire.encode(*fake.key)), told.append(wire.receive(c)),
                                                              c.sendall(wire.encode(*verdict("deny"))))]):
-            p = subprocess.run(fake.command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=False, timeout=60)
+            closed = [] if host == "plain" else ["sh", "-c", f'exec "$@" {host}', "sh"]
+            p = subprocess.run([*closed, *fake.command()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=False, timeout=60)
         assert p.returncode == 1 and b"noise" not in p.stdout + p.stderr and b"changed" not in p.stdout
     finally:
         del os.environ["SECRET"]
