@@ -108,16 +108,13 @@ static int hex(char c)
 /* 8-4-4-4-12 hexadecimal digits (RFC 9562 section 4). */
 static bool model_parse(const char *s, uint8_t ret[static PASSKEY_AAGUID_LEN])
 {
-	for (size_t i = 0, n = 0; i < AAGUID_TEXT; n++) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (s[i++] != '-')
-				return false;
-		}
-		int high = hex(s[i]), low = high < 0 ? -1 : hex(s[i + 1]);
+	for (size_t n = 0; n < PASSKEY_AAGUID_LEN; n++, s += 2) {
+		if ((n == 4 || n == 6 || n == 8 || n == 10) && *s++ != '-')
+			return false;
+		int high = hex(s[0]), low = high < 0 ? -1 : hex(s[1]);
 		if (low < 0)
 			return false;
 		ret[n] = (uint8_t)(high << 4 | low);
-		i += 2;
 	}
 	return true;
 }

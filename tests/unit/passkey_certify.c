@@ -208,7 +208,7 @@ static X509 *below(X509 *leaf, EVP_PKEY *key)
 
 static void add_x5c(struct buf *b, X509 *leaf, EVP_PKEY *key, enum chain chain)
 {
-	static const size_t count[] = {2, 3, 1, 1, 2, 3, 2, 2};
+	static const size_t count[] = {2, 3, 1, 1, 2, 3, 2, 2, 9};
 	make_text(b, "x5c");
 	make_head(b, CBOR_ARRAY, count[chain]);
 	if (chain == CHAIN_LEAF_AS_CA) {
@@ -219,6 +219,8 @@ static void add_x5c(struct buf *b, X509 *leaf, EVP_PKEY *key, enum chain chain)
 	add_der(b, leaf, chain == CHAIN_GARBAGE ? "x" : "", 0);
 	if (count[chain] > 1)
 		add_der(b, chain == CHAIN_FOREIGN ? foreign.x : ca.x, "", chain == CHAIN_CUT);
+	for (size_t i = 2; chain == CHAIN_LONG && i < count[chain]; i++)
+		add_der(b, root.x, "", 0);
 	if (chain == CHAIN_WITH_ROOT)
 		add_der(b, root.x, "", 0);
 }
@@ -410,14 +412,14 @@ void certify_android(const struct make *m, const struct buf *auth, const struct 
 	EVP_PKEY *key = leaf_key(&leaf, m);
 	X509 *x = begin(key, leaf_issuer(CHAIN_WHOLE), 0);
 	/* SEQUENCE of 46 bytes: 3, 1, 3, 1, challenge */
-	uint8_t value[48] = {0x30, 0x2e, 2, 1, 3, 10, 1, 1, 2, 1, 3, 10, 1, 1, 4, 32};
+	uint8_t value[49] = {0x30, 0x2e, 2, 1, 3, 10, 1, 1, 2, 1, 3, 10, 1, 1, 4, 32};
 	(void)auth, (void)client;
 	memcpy(value + 16, signed_bytes->data + signed_bytes->len - 32, 32);
 	value[40] ^= c->stale;
 	add_subject(x, &leaf);
 	add_common(x, &leaf);
 	if (!c->no_extension)
-		extend_raw(x, "1.3.6.1.4.1.11129.2.1.17", false, value, sizeof value);
+		extend_raw(x, "1.3.6.1.4.1.11129.2.1.17", false, value, 48 + c->surplus);
 	finish(x, key, CHAIN_WHOLE);
 	make_head(ret, CBOR_MAP, 3);
 	add_alg(ret, c);
@@ -434,14 +436,16 @@ void certify_apple(const struct make *m, const struct buf *auth, const struct bu
 	const struct leaf leaf = {.credential_key = !c->leaf.alg};
 	EVP_PKEY *key = leaf_key(&leaf, m);
 	X509 *x = begin(key, leaf_issuer(CHAIN_WHOLE), 0);
-	uint8_t value[38] = {0x30, 0x24, 0xa1, 0x22, 4, 32};
+	uint8_t value[40] = {0x30, 0x24, 0xa1, 0x22, 4, 32, [38] = 5, [39] = 0};
 	(void)auth, (void)client;
 	assert_int_equal(EVP_Digest(signed_bytes->data, signed_bytes->len, value + 6, NULL, EVP_sha256(), NULL), 1);
 	value[20] ^= c->stale;
+	value[1] = (uint8_t)(value[1] + 2 * c->surplus);
+	value[3] = (uint8_t)(value[3] + 2 * c->surplus);
 	add_subject(x, &leaf);
 	add_common(x, &leaf);
 	if (!c->no_extension)
-		extend_raw(x, "1.2.840.113635.100.8.2", false, value, sizeof value);
+		extend_raw(x, "1.2.840.113635.100.8.2", false, value, c->surplus ? 40 : 38);
 	finish(x, key, CHAIN_WHOLE);
 	make_head(ret, CBOR_MAP, 1);
 	add_x5c(ret, x, key, CHAIN_WHOLE);

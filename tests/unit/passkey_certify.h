@@ -16,7 +16,8 @@ enum chain {
 	CHAIN_FOREIGN,	  /* of another root */
 	CHAIN_LEAF_AS_CA, /* a leaf that signs another one */
 	CHAIN_CUT,	  /* the CA's bytes end early */
-	CHAIN_GARBAGE	  /* bytes behind the leaf */
+	CHAIN_GARBAGE,	  /* bytes behind the leaf */
+	CHAIN_LONG	  /* more certificates than anybody needs */
 };
 
 /* What is wrong with the leaf. */
@@ -40,9 +41,9 @@ struct certify {
 	enum chain chain;
 	int64_t alg; /* in the statement; 0: the leaf's */
 	bool bad_signature;
-	struct splice area, info; /* of a TPM's */
-	bool stale;		  /* of a phone's: its certificate is for other bytes */
-	bool no_extension;
+	struct splice area, info;   /* of a TPM's */
+	bool stale;		    /* of a phone's: its certificate is for other bytes */
+	bool no_extension, surplus; /* bytes in it that do not belong there */
 };
 
 /* For make.attest, make.how being a struct certify or NULL: */

@@ -59,6 +59,7 @@ static const struct sample bad[] = {
     BYTES("\x98\x01\x00"),
     BYTES("\xb8\x01\x00\x00"),
     BYTES("\x1c"), /* reserved */
+    BYTES("\x1c\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
     BYTES("\x1f"),
     BYTES("\x42\x00"), /* cut */
     BYTES("\x62\x61"),

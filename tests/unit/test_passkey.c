@@ -127,6 +127,22 @@ static void test_sizes(void **state)
 	register_one(&long_client, false);
 	register_one(&long_object, false);
 	register_one(&long_auth, false);
+	/* Well-formed, and too long all the same. */
+	AUTO_BUF extension = BUF_INIT;
+	AUTO_BUF member = BUF_INIT;
+	make_head(&extension, 5, 1);
+	make_text(&extension, "x");
+	make_bytes(&extension, much, PASSKEY_AUTH_MAX);
+	make_head(&member, 5, 1);
+	make_text(&member, "x");
+	make_bytes(&member, much, PASSKEY_ATTEST_MAX);
+	const struct way extended = {
+	    "authenticatorData with a long extension", PASSKEY_AUTH_FORM,
+	    .make = {.flags = 0xc5, .splice = {{PART_AUTH, MAKE_END, 0, (const char *)extension.data, extension.len}}}};
+	const struct way stated = {"attestationObject with a long statement", PASSKEY_OBJECT_FORM,
+				   .make = {.splice = {{PART_STATEMENT, 0, 1, (const char *)member.data, member.len}}}};
+	register_one(&extended, false);
+	register_one(&stated, false);
 }
 
 /* ---- assertion ---- */

@@ -74,6 +74,8 @@ static const struct attest_way {
     {"packed, CA's bytes cut", "packed", certify_packed, STATEMENT, STATEMENT, {.chain = CHAIN_CUT}},
     {"packed, a byte behind the certificate", "packed", certify_packed, STATEMENT, STATEMENT, {.chain = CHAIN_GARBAGE}},
 
+    {"packed, nine certificates", "packed", certify_packed, STATEMENT, STATEMENT, {.chain = CHAIN_LONG}},
+
     {"fido-u2f, CA below the root", "fido-u2f", certify_u2f, UNTRUSTED, OK, {.alg = 0}},
     {"fido-u2f, wrong signature", "fido-u2f", certify_u2f, SIGNATURE, SIGNATURE, {.bad_signature = true}},
     {"fido-u2f, two certificates", "fido-u2f", certify_u2f, STATEMENT, STATEMENT, {.chain = CHAIN_WITH_ROOT}},
@@ -153,6 +155,13 @@ static const struct attest_way {
      PASSKEY_ATT_FORMAT,
      SIGNATURE,
      {.bad_signature = true}},
+    {"android-key, a byte in the extension",
+     "android-key",
+     certify_android,
+     PASSKEY_ATT_FORMAT,
+     STATEMENT,
+     {.surplus = true}},
+    {"apple, a value more in the extension", "apple", certify_apple, PASSKEY_ATT_FORMAT, SIGNATURE, {.surplus = true}},
     {"apple", "apple", certify_apple, PASSKEY_ATT_FORMAT, OK, {.alg = 0}},
     {"apple, other key", "apple", certify_apple, PASSKEY_ATT_FORMAT, STATEMENT, LEAF(.alg = PASSKEY_ES256)},
     {"apple, other nonce", "apple", certify_apple, PASSKEY_ATT_FORMAT, SIGNATURE, {.stale = true}},
