@@ -142,6 +142,7 @@ static void ask_mailed(struct keeper *k, struct store *st, struct request *r, st
 	d->waiting = WAITING_MAILED;
 	d->attempt.asked = FACTOR_MAILCODE;
 	d->alone = false;
+	memset(&d->approval, 0, sizeof d->approval);
 	if (approve && approves(k, d))
 		door_approve_show(k, d, now, approve, &shown);
 	buf_add(&above, shown.data, shown.len);

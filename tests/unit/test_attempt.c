@@ -589,13 +589,32 @@ static void options_are_known_or_refused(void **state)
 	assert_int_equal(p.password, POLICY_ASK);
 	assert_int_equal(options((const char *[]){"password=skip", NULL}, &p, &m), ERR_NONE);
 	assert_int_equal(p.password, POLICY_SKIP);
-	static const char *const bad[][3] = {
-	    {"passwort=skip"}, {"password=no"}, {"password"}, {"password=skip", "password=skip"}, {""}, {"=x"}};
+	static const char *const bad[][3] = {{"passwort=skip"},
+					     {"password=no"},
+					     {"password"},
+					     {"password=skip", "password=skip"},
+					     {""},
+					     {"=x"},
+					     {"passkey=yes"},
+					     {"passkey="},
+					     {"qr=big"},
+					     {"qr=auto", "qr=none"}};
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		m.text[0] = '\0';
 		assert_int_equal(options((const char *[]){bad[i][0], bad[i][1], NULL}, &p, &m), ERR_INVALID);
 		assert_true(m.text[0]);
 	}
+	struct conf conf = {.passkey_pam = NULL};
+	char allowed[] = "allowed";
+	assert_int_equal(options((const char *[]){"qr=ascii", NULL}, &p, &m), ERR_NONE);
+	assert_int_equal(p.qr, QR_ASCII);
+	assert_int_equal(policy_passkey(&conf, &p), POLICY_PASSKEY_FORBIDDEN);
+	conf.passkey_pam = allowed;
+	assert_int_equal(policy_passkey(&conf, &p), POLICY_PASSKEY_ALLOWED);
+	assert_int_equal(options((const char *[]){"passkey=forbidden", NULL}, &p, &m), ERR_NONE);
+	assert_int_equal(policy_passkey(&conf, &p), POLICY_PASSKEY_FORBIDDEN);
+	assert_int_equal(options((const char *[]){"passkey=alone", NULL}, &p, &m), ERR_NONE);
+	assert_int_equal(policy_passkey(&conf, &p), POLICY_PASSKEY_ALONE);
 	assert_true(policy_names("sshd  other", "other"));
 	assert_false(policy_names("sshd other", "oth"));
 	assert_false(policy_names("", ""));
