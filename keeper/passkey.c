@@ -123,26 +123,38 @@ struct attestation_object {
 	struct passkey_bytes format, statement, auth_data;
 };
 
-/* Section 6.5.4, in canonical order. */
+static bool object_member(struct cbor *c, const char *name, size_t n, struct attestation_object *ret)
+{
+	const char *format;
+	if (n == 3 && !memcmp(name, "fmt", n) && !ret->format.p) {
+		bool ok = cbor_text(c, &format, &ret->format.n);
+		ret->format.p = ok ? (const uint8_t *)format : NULL;
+		return ok;
+	}
+	if (n == 7 && !memcmp(name, "attStmt", n) && !ret->statement.p) {
+		ret->statement.p = c->p;
+		bool ok = cbor_skip(c, CBOR_DEPTH_MAX - 1);
+		ret->statement.n = (size_t)(c->p - ret->statement.p);
+		return ok;
+	}
+	return n == 8 && !memcmp(name, "authData", n) && !ret->auth_data.p &&
+	       cbor_bytes(c, &ret->auth_data.p, &ret->auth_data.n);
+}
+
+/* Section 6.5.4: three members, each once. It is the client that writes this map, and some that people use (extensions
+ * that keep passkeys) order it in their own way: that is no reason to turn anybody away. */
 static bool object_parse(struct passkey_bytes b, struct attestation_object *ret)
 {
 	struct cbor c = cbor_over(b.p, b.n);
-	struct cbor_key key = {NULL, 0};
-	const char *format;
-	size_t pairs;
+	const char *name;
+	size_t pairs, n;
+	memset(ret, 0, sizeof *ret);
 	if (!b.p || b.n > PASSKEY_ATTEST_MAX || !cbor_map(&c, &pairs) || pairs != 3)
 		return false;
-	if (!cbor_key_is(&c, &key, "fmt") || !cbor_text(&c, &format, &ret->format.n))
-		return false;
-	ret->format.p = (const uint8_t *)format;
-	if (!cbor_key_is(&c, &key, "attStmt"))
-		return false;
-	ret->statement.p = c.p;
-	if (!cbor_skip(&c, CBOR_DEPTH_MAX - 1))
-		return false;
-	ret->statement.n = (size_t)(c.p - ret->statement.p);
-	return cbor_key_is(&c, &key, "authData") && cbor_bytes(&c, &ret->auth_data.p, &ret->auth_data.n) &&
-	       cbor_at_end(&c);
+	for (size_t i = 0; i < pairs; i++)
+		if (!cbor_text(&c, &name, &n) || !object_member(&c, name, n, ret))
+			return false;
+	return cbor_at_end(&c);
 }
 
 /* 7.1 step 20: one of those that were offered. */

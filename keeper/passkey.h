@@ -42,7 +42,7 @@ enum passkey_check {
 	PASSKEY_ORIGIN,	       /* not one of the allowed origins, byte by byte */
 	PASSKEY_CROSS_ORIGIN,  /* in a frame of another origin, and that is not expected */
 	PASSKEY_TOP_ORIGIN,    /* ... of one that is not expected */
-	PASSKEY_OBJECT_FORM,   /* attestationObject: no canonical CBOR map of fmt, attStmt, authData; bytes behind it */
+	PASSKEY_OBJECT_FORM,   /* attestationObject: no CBOR map of fmt, attStmt, authData alone; bytes behind it */
 	PASSKEY_AUTH_FORM,     /* authenticatorData: too short, flags that contradict its length, bytes behind it */
 	PASSKEY_RP,	       /* rpIdHash is another relying party's */
 	PASSKEY_UP,	       /* nobody was present */

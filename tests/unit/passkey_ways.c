@@ -242,11 +242,6 @@ const struct way ways_registration[] = {
      SPLICE(PUT(PART_OBJECT, 10, 9,
 		"\x63"
 		"fmt\x64none"))},
-    {"attestationObject out of order", PASSKEY_OBJECT_FORM,
-     SPLICE(PUT(PART_OBJECT, 1, 18,
-		"\x67"
-		"attStmt\xa0\x63"
-		"fmt\x64none"))},
     {"fmt as bytes", PASSKEY_OBJECT_FORM, SPLICE(PUT(PART_OBJECT, 5, 1, "\x44"))},
     {"attStmt as list", PASSKEY_ATT_STATEMENT, SPLICE(PUT(PART_STATEMENT, 0, 1, "\x80"))},
     {"attStmt not there", PASSKEY_OBJECT_FORM, SPLICE(PUT(PART_STATEMENT, 0, MAKE_REST, ""))},

@@ -254,6 +254,41 @@ static void test_frames(void **state)
 	assert_int_equal(framed(&x, &named), PASSKEY_TOP_ORIGIN);
 }
 
+/* The client writes the attestationObject: its members may come in any order, each once. */
+static void test_order(void **state)
+{
+	static const struct {
+		struct splice splice;
+		enum passkey_check check;
+	} t[] = {
+	    {PUT(PART_OBJECT, 1, 18,
+		 "\x67"
+		 "attStmt\xa0\x63"
+		 "fmt\x64none"),
+	     PASSKEY_OK},
+	    {PUT(PART_OBJECT, 1, 18,
+		 "\x67"
+		 "attStmt\xa0\x67"
+		 "attStmt\xa0"),
+	     PASSKEY_OBJECT_FORM},
+	    {PUT(PART_OBJECT, 1, 18,
+		 "\x63"
+		 "fmt\x64none\x63"
+		 "fmt\x64none"),
+	     PASSKEY_OBJECT_FORM},
+	};
+	const struct passkey_expected x = case_expected();
+	(void)state;
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		const struct make how = {.splice = {t[i].splice}};
+		struct passkey k;
+		struct made m;
+		make_registration(&how, &m);
+		assert_int_equal(case_register(&x, &m, &k), t[i].check);
+		made_free(&m);
+	}
+}
+
 /* A caller that forgot something gets no. */
 static void test_nothing_expected(void **state)
 {
@@ -297,15 +332,12 @@ static int gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_register_ways),
-	    cmocka_unit_test(test_register_ret),
-	    cmocka_unit_test(test_ids),
-	    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_register_ways), cmocka_unit_test(test_register_ret),
+	    cmocka_unit_test(test_ids),		  cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_assert_ways),
 
-	    cmocka_unit_test(test_algorithms),
-	    cmocka_unit_test(test_frames),
-	    cmocka_unit_test(test_nothing_expected),
+	    cmocka_unit_test(test_algorithms),	  cmocka_unit_test(test_frames),
+	    cmocka_unit_test(test_order),	  cmocka_unit_test(test_nothing_expected),
 	    cmocka_unit_test(test_names),
 	};
 
