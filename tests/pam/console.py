@@ -34,7 +34,7 @@ class Pam:
     user = "hanako"
 
     def command(self, *replies, user=None, options=("-t", "tty1"), args=""):
-        (self.dir / "console").write_text(f"auth required {self.module} fido2={self.helper} {args}\n")
+        (self.dir / "console").write_text("".join(f"{phase} required {self.module} fido2={self.helper} {args}\n" for phase in ("auth", "account")))
         return [str(c) for c in (self.driver, "-d", self.dir, "-s", "console", "-u", self.user if user is None else user, *options, *replies)]
 
     def __call__(self, *replies, check=True, **kw):

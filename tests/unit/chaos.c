@@ -280,6 +280,8 @@ bool chaos_mail_code(struct chaos *c, char ret[static 8])
 	return found;
 }
 
+static chaos_sign *signer; /* NULL: nobody is at a seat */
+
 static enum verdict dialogue(struct chaos *c, const char *phase, const char *login, const char *const *replies)
 {
 	struct conn conn = {.peer = {.uid = 0, .trusted = true}};
@@ -294,9 +296,16 @@ static enum verdict dialogue(struct chaos *c, const char *phase, const char *log
 	wire_puts(&b, "phase", phase);
 	wire_puts(&b, "service", "test");
 	wire_puts(&b, "user", login);
-	wire_puts(&b, "rhost", "192.0.2.1");
-	while ((m = ask(c, &conn, &b, false)) != NULL && strcmp(m->kind, "ask") == 0 && *replies != NULL &&
-	       !conn.last) {
+	wire_puts(&b, signer != NULL ? "seat" : "rhost", signer != NULL ? "1" : "192.0.2.1");
+	while ((m = ask(c, &conn, &b, false)) != NULL && *replies != NULL && !conn.last) {
+		if (strcmp(m->kind, "key") == 0 && signer != NULL) {
+			buf_wipe(&b);
+			wire_begin(&b, 2, "key");
+			signer(c, m, &b);
+			continue;
+		}
+		if (strcmp(m->kind, "ask") != 0)
+			break;
 		const char *reply = *replies++;
 		buf_wipe(&b);
 		wire_begin(&b, 2, "answer");
@@ -321,6 +330,15 @@ enum verdict chaos_pam_enter(struct chaos *c, const char *login, const char *pas
 {
 	return dialogue(c, "auth", login,
 			(const char *const[]){password, "", code ? code : mailed, "000000", "000000", NULL});
+}
+
+enum verdict chaos_pam_key(struct chaos *c, const char *login, const char *password, chaos_sign *sign)
+{
+	signer = sign;
+	enum verdict v =
+	    dialogue(c, "auth", login, (const char *const[]){password, "", "000000", "000000", "000000", NULL});
+	signer = NULL;
+	return v;
 }
 
 enum verdict chaos_account(struct chaos *c, const char *login)

@@ -53,6 +53,9 @@ const char *chaos_pending_code(struct chaos *c, int64_t at);
 enum verdict chaos_pam(struct chaos *c, const char *login, const char *password, const char *code);
 /* Enter at the code's question, then the code; NULL: the mailed one, if one was. */
 enum verdict chaos_pam_enter(struct chaos *c, const char *login, const char *password, const char *code);
+/* Enter at a seat, where a key signs: sign appends the fields of the module's answer. */
+typedef void chaos_sign(struct chaos *c, const struct wire_msg *asked, struct buf *answer);
+enum verdict chaos_pam_key(struct chaos *c, const char *login, const char *password, chaos_sign *sign);
 enum verdict chaos_account(struct chaos *c, const char *login);
 /* The code in the mail that waits; it counts as sent then. In English the body is as it is written. */
 bool chaos_mail_code(struct chaos *c, char ret[static 8]);

@@ -1,5 +1,5 @@
-/* A passkey that is registered and one that logs in, while each call fails in turn: what was said is so, a signature
- * serves once, and nobody is shut out. */
+/* A passkey that is registered and one that logs in, in the browser and on a security key, while each call fails in
+ * turn: what was said is so, a signature serves once, and nobody is shut out. */
 #include "config.h"
 
 #include "chaos.h"
@@ -163,15 +163,14 @@ static void registering(void **state)
 	chaos_run(c0, &j);
 }
 
-static void logging_in(void **state)
+/* Taro's, in what each run finds. */
+static void begin_with_passkey(void)
 {
-	static const struct chaos_job j = {"a passkey logs in", login_job, login_judge, IN};
 	struct store_passkey k = {.as = {.kind = FACTOR_PASSKEY, .confirmed = true, .name = "phone", .last_step = -1}};
 	AUTO_BUF cose = BUF_INIT;
 	struct person p;
 	struct made m;
 
-	(void)state;
 	fault_clock(CHAOS_NOW);
 	chaos_start(c0, true);
 	make_registration(&(struct make){.alg = 0}, &m);
@@ -190,6 +189,80 @@ static void logging_in(void **state)
 	OK(store_passkey_add(c0->st, &k));
 	OK(store_commit(c0->st));
 	chaos_keep(c0);
+}
+
+static void logging_in(void **state)
+{
+	static const struct chaos_job j = {"a passkey logs in", login_job, login_judge, IN};
+
+	(void)state;
+	begin_with_passkey();
+	chaos_run(c0, &j);
+}
+
+/* ---- at the console ---- */
+
+static uint8_t hash[32]; /* that was signed last */
+
+static void put_signed(struct buf *answer)
+{
+	AUTO_BUF bytes = BUF_INIT;
+	AUTO_BUF signature = BUF_INIT;
+	struct made m;
+
+	make_assertion(&(struct make){.origin = "http://localhost:8480", .rp_id = "localhost", .challenge = ""}, &m);
+	buf_add(&bytes, m.auth.data, m.auth.len);
+	buf_add(&bytes, hash, sizeof hash);
+	make_sign(PASSKEY_ES256, make_key(PASSKEY_ES256), bytes.data, bytes.len, &signature);
+	wire_puts(answer, "status", "ok");
+	wire_put(answer, "id", m.id.data, m.id.len);
+	wire_put(answer, "authdata", m.auth.data, m.auth.len);
+	wire_put(answer, "signature", signature.data, signature.len);
+	made_free(&m);
+}
+
+static void sign(struct chaos *c, const struct wire_msg *asked, struct buf *answer)
+{
+	const struct wire_field *f = wire_get(asked, "hash");
+
+	(void)c;
+	assert_true(f && f->len == sizeof hash && memcmp(f->data, hash, sizeof hash) != 0);
+	assert_string_equal(wire_str(asked, "rp_id"), "localhost");
+	memcpy(hash, f->data, sizeof hash);
+	put_signed(answer);
+}
+
+static void sign_again(struct chaos *c, const struct wire_msg *asked, struct buf *answer)
+{
+	(void)c;
+	(void)asked;
+	put_signed(answer);
+}
+
+static void console_job(struct chaos *c, int *told)
+{
+	*told = (int)chaos_pam_key(c, "taro", CHAOS_PASSWORD, sign);
+}
+
+static void console_judge(struct chaos *c, int told)
+{
+	int64_t in = chaos_sql(c, "SELECT count(*) FROM audit WHERE event = 'login.allow'");
+
+	assert_int_not_equal(told, VERDICT_IGNORE);
+	assert_in_range(in, told == VERDICT_ALLOW, 1);
+	fault_clock(CHAOS_NOW + 60); /* whoever was refused need not wait any more */
+	assert_int_equal(chaos_pam_key(c, "taro", CHAOS_PASSWORD, sign_again), VERDICT_DENY);
+	assert_int_equal(chaos_pam_key(c, "taro", "wrong horse", sign), VERDICT_DENY);
+	fault_clock(CHAOS_NOW + 120);
+	assert_int_equal(chaos_pam_key(c, "taro", CHAOS_PASSWORD, sign), VERDICT_ALLOW);
+}
+
+static void console(void **state)
+{
+	static const struct chaos_job j = {"a security key at the console", console_job, console_judge, VERDICT_ALLOW};
+
+	(void)state;
+	begin_with_passkey();
 	chaos_run(c0, &j);
 }
 
@@ -214,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(registering, fresh, gone),
 	    cmocka_unit_test_setup_teardown(logging_in, fresh, gone),
+	    cmocka_unit_test_setup_teardown(console, fresh, gone),
 	};
 
 	umask(022);

@@ -51,8 +51,8 @@ def test_registered_here_used_there(site, browser, folder):
     subprocess.run(["make", "-s", "-C", BUILD / "tests/pam", "tools"], check=True, stdout=subprocess.DEVNULL)
     console = Pam(BUILD / "tests/pam/pam_driver", folder, site.module(), helper(folder, folder / "dev"))
     with Token(folder / "dev", key) as t:
-        r = console(NEW_PASSWORD, "", "1234")
-        assert r.code() == 0 and r.shown == ["Password: ", CODE, PIN, TOUCH] and not t.errors
+        r = console(NEW_PASSWORD, "", "1234", options=("-t", "tty1", "-p", "ac"))
+        assert r.code() == r.code("account") == 0 and r.shown == ["Password: ", CODE, PIN, TOUCH] and not t.errors
         # the same touch is worth nothing with a wrong password
         r = console("wrong", "", "1234")
         assert r.code() == 7 and r.shown == ["Password: ", CODE, PIN, TOUCH] and t.touches == 2
