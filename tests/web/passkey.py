@@ -1,4 +1,9 @@
-"""Virtual authenticators of Chromium (CDP, domain WebAuthn) in a Browser."""
+"""Virtual authenticators of Chromium (CDP, domain WebAuthn) in a Browser, and passkeys that need no registration."""
+import base64
+import secrets
+import subprocess
+
+from browser import BUILD
 
 
 class Authenticator:
@@ -42,3 +47,17 @@ def no_autofill(b):
     """A virtual authenticator answers what waits behind the user ID's field at once, without anybody choosing there."""
     b.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
         "source": "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false)"})
+
+
+def put_passkey(site, p):
+    """A passkey of this person's, straight into the store; what addCredential takes for it."""
+    pem = subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], check=True, stdout=subprocess.PIPE).stdout
+    pkcs8 = subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt", "-outform", "DER"], input=pem, check=True, stdout=subprocess.PIPE).stdout
+    point = subprocess.run(["openssl", "pkey", "-pubout", "-outform", "DER"], input=pem, check=True, stdout=subprocess.PIPE).stdout[-64:]
+    cose = bytes.fromhex("a5010203262001215820") + point[:32] + bytes.fromhex("225820") + point[32:]
+    ident = secrets.token_bytes(32)
+    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_passkey"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([BUILD / "tests/pam/put_passkey", site.conf, p.login, ident.hex(), cose.hex()], check=True)
+    text = lambda b: base64.b64encode(b).decode()  # noqa: E731
+    return {"credentialId": text(ident), "isResidentCredential": True, "rpId": "localhost", "privateKey": text(pkcs8),
+            "userHandle": text(bytes(64)), "signCount": 1}
