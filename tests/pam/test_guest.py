@@ -295,6 +295,18 @@ def test_ten_thousand_cycles(guest):
             assert heap < 16 * cycles and resident <= 1 << 19, (r.lines, "the smallest leak is 32 bytes a cycle")
 
 
+def test_cycles_at_a_seat(guest):
+    """A helper each time: no memory and no descriptor stays, no child is met by anybody's wait; eight at once as well."""
+    with FakeKeeper(guest.socket, [judge_at_seat], backlog=256):
+        r = guest(TYPED, ["-t", "tty1", "-m", "-n", "1000"], helper(guest), timeout=300)
+        assert r.lines[-1] == "1000 of 1000", (r.lines, r.stderr)
+        heap, resident = (int(n) for n in re.findall(r"-?\d+", r.lines[-2]))
+        if not SANITIZED:
+            assert heap < 16000 and resident <= 1 << 19, r.lines
+        if not THREAD_SANITIZED:
+            assert guest(TYPED, ["-t", "tty1", "-j", "8", "-n", "20"], helper(guest)).lines == ["160 of 160"]
+
+
 def threads(guest, n, cycles, timeout):
     with FakeKeeper(guest.socket, by_phase, backlog=256):
         r = guest(TYPED, ["-j", n, "-n", cycles, "-p", "acsox"], timeout=timeout, env={**os.environ, **TSAN})
