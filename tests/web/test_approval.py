@@ -175,7 +175,7 @@ def test_the_whole_way(site, sshd, hanako, ssh, tmp_path):
     b.at("/account")
     events = site.ctl("audit", "--person", "hanako")
     assert "approval.allow" in events and "login.allow" in events and "kosmo-sshd on shell.example.jp for 127.0.0.1" in events
-    log = site.keeper.log.read_text()
+    log = site.keeper.log.read_text() + site.process.log.read_text()
     assert code not in log and t.token not in log and "by passkey" in log
 
 
@@ -395,15 +395,21 @@ def test_alone(site, hanako, taro, ssh, tmp_path):
 
 
 @namespace
-def test_su_and_sudo(site, hanako, tmp_path):
+def test_su_sudo_login(site, hanako, tmp_path):
     """Their prompts carry the address and its QR code whole, longer than PAM_MAX_MSG_SIZE though they are."""
-    n = Namespace(tmp_path, [JIRO, HANAKO], {"su": stack(site), "sudo": stack(site)}, "root-no-himitsu-7")
-    for uid, command, end in (1000, ["su", "hanako", "-c", "id -u"], "1001"), (1001, ["sudo", "id", "-u"], "0"):
+    n = Namespace(tmp_path, [JIRO, HANAKO], {"su": stack(site), "sudo": stack(site), "login": stack(site)}, "root-no-himitsu-7")
+    (tmp_path / "shell").write_text("#!/bin/sh\nid -u\n")
+    (tmp_path / "shell").chmod(0o755)
+    passwd = n.etc / "passwd"
+    passwd.write_text(passwd.read_text().replace("hanako:x:1001:1001::/:/bin/sh", f"hanako:x:1001:1001::/:{tmp_path}/shell"))
+    for parent in (tmp_path, *tmp_path.parents[:-2]):
+        parent.chmod(parent.stat().st_mode | 0o011)
+    for uid, command, end in (1000, ["su", "hanako"], "1001"), (1001, ["sudo", "id", "-u"], "0"), (0, ["login", "hanako"], "1001"):
         no_waits(site)
         t = Terminal(n.command(uid, *command))(HANAKO.password, "")
         try:
             assert SECOND in t.shown and picture(t.shown, tmp_path)[0] == t.link.upper().replace("-", "")
             assert len(t.shown.encode()) > 512
-            assert t.type(approve(hanako, t)) == 0 and t.shown.strip() == end
+            assert t.type(approve(hanako, t)) == 0 and t.shown.split()[-1] == end, t.shown
         finally:
             t.end()
