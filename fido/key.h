@@ -23,7 +23,8 @@ struct key {
 
 /* Once, before any key: no logging, no U2F, which verifies nobody. */
 void key_init(void);
-/* Says hello; false if it is no FIDO2 key. fd is the key's from here on, in either case. */
+/* Says hello; false if it is no FIDO2 key. fd is the key's from here on, in either case. Until key_close *k stays where
+ * it is: libfido2 keeps its address. */
 bool key_open(struct key *k, int fd, struct talk *t);
 void key_close(struct key *k);
 /* Asks it silently, without a touch: which of these credentials does it have? */

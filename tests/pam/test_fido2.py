@@ -190,6 +190,20 @@ def test_several_keys(keys):
     assert (one.touches, other.touches) == (0, 2)
 
 
+def test_several_of_many(keys):
+    """Those that have it are asked to be touched, whatever else is plugged in before and between them."""
+    a, b = Credential(RP), Credential(RP)
+    plugged = {t.path.name: t for t in (keys.plug(pin=None) for _ in range(4))}
+    before, one, other, behind = (plugged[name] for name in os.listdir(keys.dir))  # as the helper meets them
+    one.credentials, other.credentials, one.pin, other.pin = [a], [b], "1234", "1234"
+    for untouched, touched, c in ((one, other, b), (other, one, a)):
+        untouched.touch, touched.touch = "no", "yes"
+        said, done = keys.helper(a, b).run("1234")
+        assert said == ["touch", "pin 8", "touch"]
+        good(c, done)
+    assert before.touches == behind.touches == 0
+
+
 def test_short_list(keys):
     """A key takes only so many ids at once."""
     c = Credential(RP, protect=3)
