@@ -57,6 +57,21 @@ static void approve(struct world *w, const struct approval_request *r, char code
 	in_transaction(w, store_approval_approve(w->st, &row, code, NOW));
 }
 
+/* Another one of the same person makes other digits of it, which are none. */
+static void shown_to_one_session(struct world *w, const struct approval_request *r, const char *code)
+{
+	static const uint8_t another[DIGEST_LEN] = {8};
+	struct approval row;
+	char digits[APPROVAL_CODE + 1];
+	bool is = false;
+	assert_int_equal(find(w, r, &row), ERR_NONE);
+	assert_int_equal(store_approval_code_is(w->st, &row, code, &is), ERR_NONE);
+	assert_true(is);
+	assert_int_equal(approval_code(w->k.seal, &row, another, digits), ERR_NONE);
+	assert_int_equal(store_approval_code_is(w->st, &row, digits, &is), ERR_NONE);
+	assert_int_equal(is, !strcmp(digits, code));
+}
+
 static void who_gets_one(void **state)
 {
 	struct world *w = *state;
@@ -107,6 +122,7 @@ static void digits_open_once(void **state)
 	struct approval_request r = ask(w, &a, false);
 	assert_int_equal(factor(w, &a, "123456", NOW), VERDICT_DENY); /* not approved yet */
 	approve(w, &r, code);
+	shown_to_one_session(w, &r, code);
 	other = a;
 	memset(&other.approval, 0, sizeof other.approval);
 	assert_int_equal(factor(w, &other, code, NOW + 2), VERDICT_DENY); /* of another dialogue */

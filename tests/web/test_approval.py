@@ -5,12 +5,14 @@ import re
 import shutil
 import socket
 import sqlite3
+import struct
+import subprocess
 import tempfile
 
 import pytest
 from browser import Browser, Site
 from conftest import SANITIZED
-from harness import KEEPER, Namespace, Person, Process, Sshd, accepts, wait_until
+from harness import CLOCK_SHIM, KEEPER, Namespace, Person, Process, Sshd, accepts, wait_until
 from passkey import Authenticator, no_autofill
 from terminal import Terminal, picture
 from test_forgot import put_mailcode
@@ -25,11 +27,25 @@ SECOND = "If what you typed was right, a code has been mailed to you; or approve
 
 
 class House(Site):
-    """A keeper that goes on when the site is killed, and the site in front of it."""
+    """A keeper that goes on when the site is killed, with a clock that can be moved; the site in front of it."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.clock, source, self.shim = self.dir / "clock", self.dir / "shim.c", self.dir / "shim.so"
+        source.write_text(CLOCK_SHIM)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.shim, source, "-ldl"], check=True)
+        self.clock.write_bytes(struct.pack("=qq", 0, 0))
+
+    def ahead(self, seconds):
+        with open(self.clock, "r+b") as f:
+            f.write(struct.pack("=qq", seconds, 0))
+
+    def keep(self):
+        self.keeper = Process([KEEPER, "-c", self.conf], self.dir / "keeper.log", {"LD_PRELOAD": str(self.shim), "CLOCK_FILE": str(self.clock)})
+        wait_until(lambda: accepts(socket.AF_UNIX, str(self.dir / "run/web.sock")), 20, "the keeper")
 
     def start(self, env=None):
-        self.keeper = Process([KEEPER, "-c", self.conf], self.dir / "keeper.log")
-        wait_until(lambda: accepts(socket.AF_UNIX, str(self.dir / "run/web.sock")), 20, "the keeper")
+        self.keep()
         super().start(env)
 
     def stop(self):
@@ -162,8 +178,6 @@ def test_the_whole_way(site, sshd, hanako, ssh, tmp_path):
     assert digits(b) == code, "as a phone reads it"
     second = Browser()
     try:
-        second.d.get(site.url + "/login")
-        second.d.add_cookie({"name": "kosmo", "value": b.cookie()["value"][:-1] + "A", "path": "/"})
         second.get(t.link)
         assert second.path == "/login"
     finally:
@@ -194,6 +208,26 @@ def test_three_tries(hanako, ssh):
         assert t.type(other(code)) == (None, None, 255)[i]
     t = ssh()
     assert t.type(code) is None, "and in no other terminal"
+
+
+def test_over(site, hanako, ssh):
+    """100 seconds for all of it: for the page, for the passkey and for the digits."""
+    t = ssh()
+    code = approve(hanako, t)
+    u = ssh()
+    visit(hanako, u)
+    try:
+        site.ahead(100)
+        hanako.press("form[data-passkey] button")
+        assert NOTHING in hanako.text
+        for waits in t, u:
+            hanako.get(waits.link)
+            assert NOTHING in hanako.text
+        no_waits(site)
+        assert t.type(code) is None
+    finally:
+        site.ahead(0)
+    no_waits(site)
 
 
 def test_denied(site, hanako, ssh):
@@ -335,8 +369,7 @@ def test_the_keeper_is_killed(site, hanako, ssh):
     code = approve(hanako, t)
     site.keeper.p.kill()
     site.keeper.p.wait()
-    site.keeper = Process([KEEPER, "-c", site.conf], site.dir / "keeper.log")
-    wait_until(lambda: accepts(socket.AF_UNIX, str(site.socket)), 20, "the keeper")
+    site.keep()
     assert t.type(code) == 255
     t = ssh()
     assert t.type(code) is None

@@ -66,7 +66,8 @@ def post(site, who, name, password):
     r = c.getresponse()
     body = r.read().decode().replace(csrf, "CSRF").replace(name, "NAME")
     challenge = re.search(r'name="challenge" value="([^"]+)"', body)
-    body = body.replace(challenge.group(1), "CHALLENGE")
+    if challenge:  # a redirect has none
+        body = body.replace(challenge.group(1), "CHALLENGE")
     c.close()
     return r.status, [(k, v) for k, v in r.getheaders() if k != "Date"], body
 
