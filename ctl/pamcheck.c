@@ -125,6 +125,22 @@ static void check_mail(struct pamcheck *p, const struct pamconf_line *l, const s
 		    l->line);
 }
 
+/* A passkey in the password's place: the keeper refuses it where none is asked, and elsewhere the risk is said. */
+static void check_alone(struct pamcheck *p, const struct pamconf_line *l, const struct policy_pam *policy)
+{
+	if (policy->passkey != POLICY_PASSKEY_ALONE)
+		return;
+	if (l->type == PAMCONF_PASSWORD || policy->password == POLICY_SKIP)
+		say(p, true, "write passkey=allowed in that line; as it is it refuses every login",
+		    "%s:%u: passkey=alone takes the place of a password that is not asked here", l->file, l->line);
+	else if (l->type == PAMCONF_AUTH)
+		say(p, false,
+		    "write passkey=allowed in that line, unless you mean it (pam_kosmo(8), SECURITY CONSIDERATIONS)",
+		    "%s:%u: passkey=alone: whoever knows a login can ask its owner for six digits, and needs nothing "
+		    "else",
+		    l->file, l->line);
+}
+
 static void check_args(struct pamcheck *p, const struct pamconf_line *l)
 {
 	struct wire_msg *m = calloc(1, sizeof *m);
@@ -154,8 +170,10 @@ static void check_args(struct pamcheck *p, const struct pamconf_line *l)
 	if (policy_pam_options(m, &policy, &why))
 		say(p, true, "mend the argument (pam_kosmo(8)); it refuses every login", "%s:%u: %s", l->file, l->line,
 		    why.text);
-	else
+	else {
 		check_mail(p, l, &policy);
+		check_alone(p, l, &policy);
+	}
 	free(m);
 }
 

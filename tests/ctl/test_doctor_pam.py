@@ -98,6 +98,7 @@ SHAPES = {
     "unknown argument": ("sudo", AUTH.replace("kosmo.so", "kosmo.so nonsense") + ACCOUNT, 'unknown option "nonsense"', "fail"),
     "bad password=": ("sudo", AUTH.replace("kosmo.so", "kosmo.so password=no") + ACCOUNT, "password= takes", "fail"),
     "bad uid_min=": ("sudo", AUTH.replace("kosmo.so", "kosmo.so uid_min=x") + ACCOUNT, "uid_min=x: a bad value", "fail"),
+    "a passkey alone": ("sudo", AUTH.replace("kosmo.so", "kosmo.so passkey=alone") + ACCOUNT, "passkey=alone: whoever knows a login", "warn"),
     "a prompt for no mail": ("sudo", AUTH.replace("kosmo.so", "kosmo.so mailcode=forbidden prompt_by_method=yes") + ACCOUNT,
                              "prompt_by_method=yes has no effect", "warn"),
     "twice": ("sudo", AUTH.replace("kosmo.so", "kosmo.so also=a also=b") + ACCOUNT, "also=b: given twice", "fail"),
