@@ -21,7 +21,7 @@ PEOPLE["member"] = [Person(f"member{i}", role="member") for i in range(TRIES)]
 PEOPLE["unenrolled"] = [Person(f"unenrolled{i}", seed=False) for i in range(TRIES)]
 PEOPLE["initial"] = [Person(f"initial{i}", password=False, seed=False) for i in range(TRIES)]
 # Those who press Enter at the code's question; mail_* could have a code by mail.
-ENTER = ["wrong", "disabled", "app", "mail_right", "mail_wrong", "mail_and_app", "mail_disabled", "mail_waits"]
+ENTER = ["wrong", "disabled", "app", "passkey", "mail_right", "mail_wrong", "mail_and_app", "mail_disabled", "mail_waits"]
 PEOPLE |= {f"enter_{k}": [Person(f"e_{k}{i}", seed=not k.startswith("mail") or k == "mail_and_app") for i in range(TRIES)] for k in ENTER}
 PEOPLE["enter_unenrolled"] = [Person(f"e_unenrolled{i}", seed=False) for i in range(TRIES)]
 PEOPLE["enter_member"] = [Person(f"e_member{i}", role="member", seed=False) for i in range(TRIES)]
@@ -40,6 +40,8 @@ def keeper(module_folder):
     i.counted = Counted(module_folder, i)  # this makes the tools
     subprocess.run([BUILD / "tests/pam/put_mailcode", i.conf, *(p.login for g, people in PEOPLE.items() for p in people
                                                                 if "_mail" in g or g == "enter_member")], check=True)
+    for n, p in enumerate(PEOPLE["enter_passkey"]):
+        subprocess.run([BUILD / "tests/pam/put_passkey", i.conf, p.login, f"{n:064x}", "a5010203262001215820" + "11" * 32 + "225820" + "22" * 32], check=True)
     for p in PEOPLE["disabled"] + PEOPLE["enter_disabled"] + PEOPLE["enter_mail_disabled"]:
         i.ctl("user", "disable", p.login)
     for p in PEOPLE["expired"]:
@@ -121,7 +123,7 @@ def test_enter(keeper):
             "unknown to sshd": [(f"phantom{i}", FAKE[:9], "", FAKE[:6], *AGAIN) for i in range(TRIES)],
             "no staff's name": [(f"Stranger-{i}", "wrong", "", "123456", *AGAIN) for i in range(TRIES)],
             "Enter again": [(f"visitor{i}", "wrong", "", "", *AGAIN) for i in range(TRIES)],
-            "unenrolled": of("unenrolled"), "member": of("member"), "disabled": of("disabled"), "app only": of("app"),
+            "unenrolled": of("unenrolled"), "member": of("member"), "disabled": of("disabled"), "app only": of("app"), "passkey": of("passkey"),
             "wrong password": of("wrong", lambda p: "wrong"), "mail, wrong password": of("mail_wrong", lambda p: "wrong"),
             "mail, something better": of("mail_and_app"), "mail, disabled": of("mail_disabled"), "mail": of("mail_right"),
     }.items():
