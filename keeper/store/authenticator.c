@@ -256,7 +256,7 @@ enum err store_authenticator_remove(struct store *st, const struct id *person, c
 	if (e == ERR_NONE)
 		e = store_write_one(st, SQL_AUTHENTICATOR_REMOVE, ARGS(V_ID(person), V_ID(id)));
 	if (e == ERR_NONE)
-		e = passkey_remove(st, id);
+		e = passkey_remove(st, person, id);
 	return e == ERR_NONE ? person_remac(st, person) : e;
 }
 

@@ -86,8 +86,9 @@ enum err person_remac(struct store *st, const struct id *id);
 /* store_authenticators within a snapshot that the caller has begun. */
 enum err authenticators_read(struct store *st, const struct id *person, struct authenticator *ret, size_t max,
 			     size_t *ret_n);
-/* [tx] What passkey.c keeps of an authenticator, of any kind; of all of a person's. */
-enum err passkey_remove(struct store *st, const struct id *authenticator);
+/* [tx] What passkey.c keeps of an authenticator, of any kind; of all of a person's. With a passkey goes what it may
+ * have approved. */
+enum err passkey_remove(struct store *st, const struct id *person, const struct id *authenticator);
 enum err passkey_remove_all(struct store *st, const struct id *person);
 /* [tx] What was asked of a person to be approved. */
 enum err approval_remove_all(struct store *st, const struct id *person);

@@ -240,10 +240,14 @@ enum err store_passkey_used(struct store *st, const struct store_passkey *p, con
 	return e == ERR_NONE ? store_authenticator_used(st, &p->as.id, now) : e;
 }
 
-enum err passkey_remove(struct store *st, const struct id *authenticator)
+enum err passkey_remove(struct store *st, const struct id *person, const struct id *authenticator)
 {
-	return st->schema < SCHEMA_PASSKEYS ? ERR_NONE
-					    : store_write(st, SQL_PASSKEY_REMOVE, ARGS(V_ID(authenticator)), NULL);
+	int64_t changes = 0;
+	enum err e = st->schema < SCHEMA_PASSKEYS
+			 ? ERR_NONE
+			 : store_write(st, SQL_PASSKEY_REMOVE, ARGS(V_ID(authenticator)), &changes);
+
+	return e == ERR_NONE && changes > 0 ? approval_remove_all(st, person) : e;
 }
 
 enum err passkey_remove_all(struct store *st, const struct id *person)

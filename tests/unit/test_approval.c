@@ -187,6 +187,31 @@ static void three_tries_and_a_deadline(void **state)
 	assert_int_equal(r.expires, NOW + APPROVAL_DIALOGUE);
 }
 
+/* Whose passkey was removed has approved nothing any more. */
+static void gone_with_the_passkey(void **state)
+{
+	struct world *w = *state;
+	struct store_passkey k;
+	struct attempt a;
+	struct approval row;
+	char code[APPROVAL_CODE + 1];
+	size_t n = 0;
+	start(&a, "taro", DOOR_PAM);
+	assert_true(password(w, &a, "right horse", NOW));
+	struct approval_request r = ask(w, &a, false);
+	approve(w, &r, code);
+	assert_int_equal(store_passkeys(w->st, &w->p.id, &k, 1, &n), ERR_NONE);
+	assert_int_equal(n, 1);
+	/* another way of theirs changes nothing */
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_authenticator_remove(w->st, &w->p.id, &w->a.id));
+	assert_int_equal(find(w, &r, &row), ERR_NONE);
+	assert_int_equal(store_begin(w->st), ERR_NONE);
+	in_transaction(w, store_authenticator_remove(w->st, &w->p.id, &k.as.id));
+	assert_int_equal(find(w, &r, &row), ERR_NOTFOUND);
+	assert_int_equal(factor(w, &a, code, NOW + 2), VERDICT_DENY);
+}
+
 static void what_is_signed(void **state)
 {
 	struct approval a, b;
@@ -323,13 +348,10 @@ static void pictures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    WORLD(who_gets_one),
-	    WORLD(digits_open_once),
-	    WORLD(no_lane_keeps_them_out),
-	    WORLD(three_tries_and_a_deadline),
-	    cmocka_unit_test(what_is_signed),
-	    cmocka_unit_test(addresses),
-	    cmocka_unit_test(only_from_where_it_began),
+	    WORLD(who_gets_one),	   WORLD(digits_open_once),
+	    WORLD(no_lane_keeps_them_out), WORLD(three_tries_and_a_deadline),
+	    WORLD(gone_with_the_passkey),  cmocka_unit_test(what_is_signed),
+	    cmocka_unit_test(addresses),   cmocka_unit_test(only_from_where_it_began),
 	    cmocka_unit_test(pictures),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
