@@ -146,7 +146,7 @@ static void put_notice(struct call *c)
 	     true},
 	    {"later", N_("You are logged out. The next time you log in, we go on where you stopped."), false},
 	    {"renamed", N_("The name was changed."), false},
-	    {"removed", N_("It was removed."), false},
+	    {"removed", N_("It was removed. Other devices that were logged in are logged out."), false},
 	    {"mail-added", N_("You can now log in with codes by e-mail."), false},
 	    {"sent", N_("We are sending you a mail with a code."), false},
 	    {"password", N_("Your password was changed. Other devices that were logged in are logged out."), false},

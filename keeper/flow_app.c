@@ -529,6 +529,8 @@ static enum err app_remove(struct call *c, struct person *p, void *arg)
 		*refused = may;
 	} else if (!e) {
 		e = store_authenticator_remove(c->st, &p->id, &a.id);
+		if (!e) /* the device may be somebody else's now, and logged in */
+			e = store_session_end_all(c->st, &p->id, c->session.digest);
 		if (!e)
 			e = call_notice(c, p, MAIL_WAY_REMOVED, a.name);
 		if (!e)

@@ -277,6 +277,16 @@ def removed(v, name):
     return v.post("remove", id=ids(v)[name], confirm="1")
 
 
+def test_who_has_the_removed_device_is_out(door):
+    v = enrolled(door)
+    other = v.again().factor()
+    assert other.page() == "/account"
+    v.add_app("tablet")
+    assert other.page() == "/account"
+    assert removed(v, "phone")["redirect"] == "/account?n=removed"
+    assert other.page() == "/login" and v.page() == "/account"
+
+
 def test_the_last_good_way_stays_while_only_lesser_ones_are_left(door):
     v = enrolled(door)
     add_mail(v)
