@@ -252,12 +252,24 @@ static enum err factor_check(struct keeper *k, struct store *st, struct attempt 
 				 .mailed = ERR_DENIED};
 	/* someone without a registered authenticator has no factor here, whatever recovery codes are left */
 	e = !f || !n ? ERR_DENIED : f->verify(&c, canonical);
+	if (e == ERR_DENIED && a->asked == FACTOR_MAILCODE && !(f && n && c.mail && f->kind == FACTOR_MAILCODE)) {
+		enum err none = mailcode_try_none(st, k->seal, p->login, canonical, now);
+		e = none ? none : e;
+	}
 	authenticator_wipe(au, n);
 	a->mailed = c.mailed;
 	a->mailed_wait = c.wait;
 	if (!e)
 		*ret = f;
 	return e;
+}
+
+/* [tx] As much for whoever is not looked at: the next question, which may be the same again, must not come sooner. */
+static enum err factor_none(struct keeper *k, struct store *st, const struct attempt *a, const char *canonical,
+			    int64_t now)
+{
+	enum err e = store_person_nobody(st);
+	return e || a->asked != FACTOR_MAILCODE ? e : mailcode_try_none(st, k->seal, a->login, canonical, now);
 }
 
 /* [tx] A recovery code enables again what too many wrong ones had disabled. */
@@ -358,6 +370,10 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 			e = checked;
 			goto out;
 		}
+	} else if (!approved && !a->throttled) {
+		e = factor_none(k, st, a, canonical, now);
+		if (e)
+			goto out;
 	}
 	if (!checked) {
 		a->right = f;

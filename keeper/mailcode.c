@@ -4,6 +4,7 @@
 #include "keeper/limits.h"
 #include "keeper/mail.h"
 #include "keeper/mailcode.h"
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,6 +79,23 @@ enum err mailcode_try(struct store *st, const struct seal *seal, const struct id
 		return e;
 	e = limits_forget(st, seal, &quota_hour, person);
 	return e ? e : limits_forget(st, seal, &quota_day, person);
+}
+
+enum err mailcode_try_none(struct store *st, const struct seal *seal, const char *login, const char *canonical,
+			   int64_t now)
+{
+	static const struct quota hour = {.name = "mailcode-hour-none", .most = INT64_MAX, .window = 3600};
+	static const struct quota day = {.name = "mailcode-day-none", .most = INT64_MAX, .window = 86400};
+	struct id bucket;
+	int64_t wait;
+	enum err e = limits_bucket(seal, login, &bucket);
+	if (!e)
+		e = limits_take(st, seal, &hour, &bucket, now, true, &wait);
+	if (!e)
+		e = limits_take(st, seal, &day, &bucket, now, true, &wait);
+	if (!e)
+		e = store_code_try(st, &bucket, CODE_LOGIN, canonical, now);
+	return e == ERR_NOTFOUND ? ERR_NONE : e;
 }
 
 enum err mailcode_spent(struct store *st, const struct seal *seal, const struct id *person, int64_t now,

@@ -34,6 +34,10 @@ enum err mailcode_wait(struct keeper *k, struct store *st, const struct id *pers
 enum err mailcode_try(struct store *st, const struct seal *seal, const struct id *person, enum code_purpose purpose,
 		      const char *canonical, int64_t now, int64_t *ret_wait);
 
+/* [tx] The same work for a name of which no such code is taken here; nothing comes of it. */
+enum err mailcode_try_none(struct store *st, const struct seal *seal, const char *login, const char *canonical,
+			   int64_t now);
+
 /* Seconds for which none is looked at, whatever the code, for too many were wrong; 0: one would be. Reads only. */
 enum err mailcode_spent(struct store *st, const struct seal *seal, const struct id *person, int64_t now,
 			int64_t *ret_wait);

@@ -50,7 +50,7 @@ static enum err read_request(size_t allow, size_t id, struct request *ret, struc
 	wire_put(b, "hash", hash, sizeof hash);
 	wire_puti(b, "seconds", 30);
 	for (size_t i = 0; i < allow; i++) {
-		char name[16];
+		char name[32];
 		snprintf(name, sizeof name, "allow.%zu", i);
 		wire_put(b, name, ids, id);
 	}
