@@ -155,7 +155,7 @@ void door_mail_enter(struct keeper *k, struct store *st, struct request *r, stru
 		     const char *why)
 {
 	ask_mailed(k, st, r, d, now, why,
-		   N_("If what you typed was right, a code has been mailed to you; or approve with a passkey at"),
+		   N_("If what you typed was right, a code has been mailed to you;\nor approve with a passkey at"),
 		   N_("If what you typed was right, a code has been mailed to you."), N_("Code: "));
 }
 

@@ -50,6 +50,8 @@ static void nothing_here(struct call *c)
 	char token[APPROVAL_TOKEN + 1];
 	token_of(c, token);
 	view_put(c, "token", token);
+	/* of whoever looks, and nothing of what was asked for */
+	view_put(c, "no_passkey", !c->facts.passkey && require_offers(&c->facts, FACTOR_PASSKEY) ? "1" : "");
 	view_page(c, "approve-none");
 }
 

@@ -1,6 +1,7 @@
 """Every page at phone and desktop width in both languages, into build/screenshots; doc/img is chosen from them.
 
-usage: /usr/bin/python3 tests/web/screenshots.py [FOLDER]"""
+usage: /usr/bin/python3 tests/web/screenshots.py [--passkeys] [FOLDER]
+--passkeys: only theirs (screenshots_passkey.py)"""
 import pathlib
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import screenshots_passkey  # noqa: E402
 from browser import BUILD, Browser, Site, app_code, mailed  # noqa: E402
 from test_forgot import Member as Enrolled, put_mailcode  # noqa: E402
 from test_web_mailcode import a_minute_later, new_code  # noqa: E402
@@ -369,17 +371,36 @@ def walk_refused(site, person, shot):
     shot("code-off")
 
 
+def walk_all(site, people, shot):
+    """All but passkeys."""
+    free, forgot, changing, more = people
+    b, person = shot.b, next(free)
+    walk(site, person, shot)
+    log_out(b, site)
+    without_phone(site, person, shot)
+    without_mail(site, next(free), shot)
+    log_out(b, site)
+    walk_mail(site, next(free), shot)
+    walk_forgot(site, *next(forgot), shot)
+    walk_address(site, next(changing), shot)
+    expiring, guesser = next(more)
+    walk_expired(site, expiring, shot)
+    walk_refused(site, guesser, shot)
+
+
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else BUILD / "screenshots")
+    only = "--passkeys" in sys.argv
+    folder = pathlib.Path(sys.argv[-1] if len(sys.argv) > 1 + only else BUILD / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     base = tempfile.mkdtemp(prefix="kosmo-")
     people = [Member(f"h{i:05d}") for i in range(12)]
     forgetful = [(Enrolled(f"f{i:05d}"), Enrolled(f"m{i:05d}", seed=False)) for i in range(4)]
     movers = [Enrolled(f"a{i:05d}") for i in range(4)]
     others = [(Enrolled(f"x{i:05d}"), Enrolled(f"w{i:05d}")) for i in range(4)]
-    site = Site(base, [*people, *movers, *(p for pair in forgetful + others for p in pair)], "organisation = みほん健康保険組合\n"
+    staff = [Member(f"s{i:05d}", role="staff") for i in range(4)]
+    site = Site(base, [*people, *movers, *staff, *(p for pair in forgetful + others for p in pair)], screenshots_passkey.CONF + "organisation = みほん健康保険組合\n"
                 "contact = 電話 03-0000-0000（平日 9:00～17:00）\nmail.from = no-reply@example.jp\nemail = optional\n")
-    free, forgot, changing, more = iter(people), iter(forgetful), iter(movers), iter(others)
+    free, forgot, changing, more, approving = iter(people), iter(forgetful), iter(movers), iter(others), iter(staff)
     put_mailcode(site, *(f"={p.login}" for p in movers), *(f"={p.login}" for p, _ in forgetful + others), *(p.login for _, p in forgetful))
     site.start()
     try:
@@ -389,18 +410,9 @@ def main():
                 shot = Camera(b, folder, f"{lang}-{name}", width, height)
                 shot.lang = lang
                 try:
-                    person = next(free)
-                    walk(site, person, shot)
-                    log_out(b, site)
-                    without_phone(site, person, shot)
-                    without_mail(site, next(free), shot)
-                    log_out(b, site)
-                    walk_mail(site, next(free), shot)
-                    walk_forgot(site, *next(forgot), shot)
-                    walk_address(site, next(changing), shot)
-                    expiring, guesser = next(more)
-                    walk_expired(site, expiring, shot)
-                    walk_refused(site, guesser, shot)
+                    if not only:
+                        walk_all(site, (free, forgot, changing, more), shot)
+                    screenshots_passkey.walk(site, next(approving), shot)
                 finally:
                     b.close()
     finally:

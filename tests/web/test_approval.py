@@ -23,7 +23,7 @@ namespace = pytest.mark.skipif(not Namespace.possible(), reason="no mount namesp
 
 HANAKO, TARO, JIRO = Person("hanako", "staff"), Person("taro", "staff"), Person("jiro", "staff")
 NOTHING = "There is nothing to approve here"
-SECOND = "If what you typed was right, a code has been mailed to you; or approve with a passkey at"
+SECOND = "If what you typed was right, a code has been mailed to you;\nor approve with a passkey at"
 
 
 class House(Site):
