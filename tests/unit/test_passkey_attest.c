@@ -207,7 +207,7 @@ static struct passkey_trust *load(const void *folder, void pem(struct buf *), co
 
 static void test_ways(void **state)
 {
-	struct passkey_trust *t = load(*state, certify_root, NULL);
+	struct passkey_trust *t = load(*state, chain_root, NULL);
 	for (size_t i = 0; i < COUNT(ways); i++) {
 		const struct attest_way *w = &ways[i];
 		const struct make how = {.format = w->format, .attest = w->attest, .how = &w->certify};
@@ -221,7 +221,7 @@ static void test_ways(void **state)
 /* A CA, or an authenticator's certificate, that the admin trusts needs nothing above it. */
 static void test_partial(void **state)
 {
-	struct passkey_trust *t = load(*state, certify_ca, NULL);
+	struct passkey_trust *t = load(*state, chain_ca, NULL);
 	static const struct certify leaf = {.chain = CHAIN_LEAF};
 	const struct make packed = {.format = "packed", .attest = certify_packed, .how = &leaf},
 			  u2f = {.format = "fido-u2f", .attest = certify_u2f};
@@ -236,7 +236,7 @@ static void test_partial(void **state)
 
 static void test_rsa(void **state)
 {
-	struct passkey_trust *t = load(*state, certify_root, NULL);
+	struct passkey_trust *t = load(*state, chain_root, NULL);
 	const struct make how = {.alg = PASSKEY_RS256, .format = "tpm", .attest = certify_tpm};
 	static const struct certify exponent = {.area = PUT(PART_AUTH, 27, 1, "\x03")};
 	const struct make other = {.alg = PASSKEY_RS256, .format = "tpm", .attest = certify_tpm, .how = &exponent},
@@ -262,7 +262,7 @@ static void test_models(void **state)
 	};
 	const struct make how = {.format = "packed", .attest = certify_packed};
 	for (size_t i = 0; i < COUNT(lists); i++) {
-		struct passkey_trust *t = load(*state, certify_root, lists[i].models);
+		struct passkey_trust *t = load(*state, chain_root, lists[i].models);
 		assert_int_equal(registration(t, CERTIFY_NOW, &how), lists[i].check);
 		passkey_trust_free(t);
 	}
@@ -288,8 +288,8 @@ static void test_load(void **state)
 						 MODEL ";" MODEL};
 	AUTO_BUF text = BUF_INIT;
 	char file[PATH_MAX];
-	certify_root(&text);
-	certify_ca(&text);
+	chain_root(&text);
+	chain_ca(&text);
 	refused(*state, NULL, "no certificates");
 	snprintf(file, sizeof file, "%s", unit_path(*state, "a.pem"));
 	refused(file, NULL, "No such file");
@@ -313,7 +313,7 @@ static void test_load(void **state)
 static int gone(void **state)
 {
 	(void)state;
-	certify_free();
+	chain_free();
 	make_keys_free();
 	return 0;
 }

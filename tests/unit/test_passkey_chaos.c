@@ -152,7 +152,7 @@ static void test_trust(void **state)
 	enum err e = ERR_NOMEM;
 	long n;
 	static const struct certify foreign = {.chain = CHAIN_FOREIGN};
-	certify_root(&pem);
+	chain_root(&pem);
 	const char *path = unit_path(*state, "roots");
 	unit_write(path, pem.data, pem.len);
 	for (n = 1; e != ERR_NONE; n++) {
@@ -177,7 +177,7 @@ static void test_trust(void **state)
 static int gone(void **state)
 {
 	(void)state;
-	certify_free();
+	chain_free();
 	make_keys_free();
 	return 0;
 }
