@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 import pytest
-from browser import Browser, Site
+from browser import Browser, Http, Site
 from conftest import SANITIZED
 from harness import CLOCK_SHIM, KEEPER, Namespace, Person, Process, Sshd, accepts, wait_until
 from passkey import Authenticator, no_autofill
@@ -296,6 +296,14 @@ def test_another_ones_passkey_in_ones_own_browser(site, hanako, taro, ssh):
     hanako.at("/approve/passkey")
     assert "not accepted" in hanako.text and not hanako.all("#code")
     assert t.type("000000") is None
+
+
+def test_whoever_has_no_passkey(site):
+    """Is told so, whatever the address is."""
+    h = Http(site, "192.0.2.9").log_in(JIRO, JIRO.code())
+    h.get("/first/birth-date").post("/first/birth-date", birth_date="1980-01-01").get("/first/terms").post("/first/terms", agree="1")
+    h.get("/approve/2222-2222-2222-2222")
+    assert NOTHING in h.text and "you have none yet" in h.text, h.text
 
 
 def test_two_at_once(hanako, ssh):
