@@ -99,15 +99,14 @@ static void expired(struct call *c)
 
 static enum passkey_check verify(struct call *c, struct passkey_reply *r, struct passkey *ret)
 {
-	static const int32_t algs[] = {PASSKEY_EDDSA, PASSKEY_ES256, PASSKEY_RS256};
 	struct relying_party rp;
 	relying_party(c->k->conf, &rp);
 	const struct passkey_expected x = {.rp_id = rp.id,
 					   .origin = rp.origin,
 					   .challenge = {r->challenge.b, sizeof r->challenge.b},
 					   .require_uv = true,
-					   .alg = algs,
-					   .algs = sizeof algs / sizeof *algs,
+					   .alg = passkey_algorithms,
+					   .algs = PASSKEY_ALGORITHMS,
 					   .trust = c->k->trust,
 					   .now = c->now};
 	const struct passkey_attestation a = {{r->client_data.data, r->client_data.len},

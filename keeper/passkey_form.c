@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int32_t offered[] = {PASSKEY_EDDSA, PASSKEY_ES256, PASSKEY_RS256};
+const int32_t passkey_algorithms[PASSKEY_ALGORITHMS] = {PASSKEY_EDDSA, PASSKEY_ES256, PASSKEY_RS256};
 
 static const struct {
 	unsigned bit;
@@ -120,8 +120,9 @@ enum err passkey_ask_new(struct call *c)
 		put_rp(c, &b);
 		put_user(c, user, &b);
 		buf_adds(&b, ",\"pubKeyCredParams\":[");
-		for (size_t i = 0; i < sizeof offered / sizeof *offered; i++)
-			buf_addf(&b, "%s{\"type\":\"public-key\",\"alg\":%d}", i ? "," : "", (int)offered[i]);
+		for (size_t i = 0; i < PASSKEY_ALGORITHMS; i++)
+			buf_addf(&b, "%s{\"type\":\"public-key\",\"alg\":%d}", i ? "," : "",
+				 (int)passkey_algorithms[i]);
 		buf_adds(&b, "]");
 		put_credentials(&b, "excludeCredentials", k, n);
 		buf_adds(&b, ",\"authenticatorSelection\":{\"residentKey\":\"required\",\"requireResidentKey\":true,"

@@ -15,6 +15,10 @@ enum {
 	TRANSPORT_INTERNAL = 32
 };
 
+/* What pubKeyCredParams offers, in this order, and so what a registration may have. */
+#define PASSKEY_ALGORITHMS 3
+extern const int32_t passkey_algorithms[PASSKEY_ALGORITHMS];
+
 /* PublicKeyCredentialCreationOptionsJSON for this person: v.options and v.challenge. */
 enum err passkey_ask_new(struct call *c);
 /* PublicKeyCredentialRequestOptionsJSON: of the passkeys of the call's person; with CEREMONY_LOGIN of anybody's. */

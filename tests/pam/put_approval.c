@@ -4,23 +4,8 @@
 #include "config.h"
 
 #include "common/clock.h"
-#include "common/conf.h"
 #include "keeper/approval.h"
-
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct errmsg msg;
-
-static void must(enum err e, const char *what)
-{
-	if (e == ERR_NONE)
-		return;
-	fprintf(stderr, "put_approval: %s: %s %s\n", what, err_text(e), msg.text);
-	exit(1);
-}
+#include "tests/pam/put.h"
 
 /* What is written comes after the terminal's question: a moment is waited for. */
 static void approve(struct store *st, const char *typed, const char *code)
@@ -40,26 +25,17 @@ static void approve(struct store *st, const char *typed, const char *code)
 
 int main(int argc, char **argv)
 {
-	struct conf *conf = NULL;
-	struct seal *seal = NULL;
-	struct store *store = NULL;
-	char path[PATH_MAX], token[64], code[16];
+	char token[64], code[16];
 	if (argc != 2) {
 		fputs("usage: put_approval CONF\n", stderr);
 		return 2;
 	}
-	must(conf_load(argv[1], &conf, &msg), "conf");
-	snprintf(path, sizeof(path), "%s/key", conf->state_dir);
-	must(seal_load(path, &seal, &msg), "key");
-	snprintf(path, sizeof(path), "%s/kosmo.db", conf->state_dir);
-	must(store_open(path, seal, &store, &msg), "store");
+	struct put in = put_open(argv[1]);
 	while (scanf("%63s %15s", token, code) == 2) {
-		approve(store, token, code);
+		approve(in.st, token, code);
 		puts("approved");
 		fflush(stdout);
 	}
-	store_close(store);
-	seal_free(seal);
-	conf_free(conf);
+	put_close(&in);
 	return 0;
 }

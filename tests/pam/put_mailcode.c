@@ -3,23 +3,7 @@
 #include "config.h"
 
 #include "common/clock.h"
-#include "common/conf.h"
-#include "keeper/store/store.h"
-
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct errmsg msg;
-
-static void must(enum err e, const char *what)
-{
-	if (e == ERR_NONE)
-		return;
-	fprintf(stderr, "put_mailcode: %s: %s %s\n", what, err_text(e), msg.text);
-	exit(1);
-}
+#include "tests/pam/put.h"
 
 static void put(struct store *st, const char *login)
 {
@@ -42,23 +26,13 @@ static void put(struct store *st, const char *login)
 
 int main(int argc, char **argv)
 {
-	struct conf *conf = NULL;
-	struct seal *seal = NULL;
-	struct store *store = NULL;
-	char path[PATH_MAX];
 	if (argc < 3) {
 		fputs("usage: put_mailcode CONF [=]LOGIN...\n", stderr);
 		return 2;
 	}
-	must(conf_load(argv[1], &conf, &msg), "conf");
-	snprintf(path, sizeof(path), "%s/key", conf->state_dir);
-	must(seal_load(path, &seal, &msg), "key");
-	snprintf(path, sizeof(path), "%s/kosmo.db", conf->state_dir);
-	must(store_open(path, seal, &store, &msg), "store");
+	struct put in = put_open(argv[1]);
 	for (int i = 2; i < argc; i++)
-		put(store, argv[i]);
-	store_close(store);
-	seal_free(seal);
-	conf_free(conf);
+		put(in.st, argv[i]);
+	put_close(&in);
 	return 0;
 }

@@ -3,23 +3,7 @@
 #include "config.h"
 
 #include "common/clock.h"
-#include "common/conf.h"
-#include "keeper/store/store.h"
-
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct errmsg msg;
-
-static void must(enum err e, const char *what)
-{
-	if (e == ERR_NONE)
-		return;
-	fprintf(stderr, "put_passkey: %s: %s %s\n", what, err_text(e), msg.text);
-	exit(1);
-}
+#include "tests/pam/put.h"
 
 static size_t unhex(const char *hex, uint8_t *ret, size_t cap)
 {
@@ -54,22 +38,12 @@ static void put(struct store *st, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct conf *conf = NULL;
-	struct seal *seal = NULL;
-	struct store *store = NULL;
-	char path[PATH_MAX];
 	if (argc != 5 && argc != 6) {
 		fputs("usage: put_passkey CONF LOGIN CREDENTIAL KEY [COUNTER]\n", stderr);
 		return 2;
 	}
-	must(conf_load(argv[1], &conf, &msg), "conf");
-	snprintf(path, sizeof(path), "%s/key", conf->state_dir);
-	must(seal_load(path, &seal, &msg), "key");
-	snprintf(path, sizeof(path), "%s/kosmo.db", conf->state_dir);
-	must(store_open(path, seal, &store, &msg), "store");
-	put(store, argv);
-	store_close(store);
-	seal_free(seal);
-	conf_free(conf);
+	struct put in = put_open(argv[1]);
+	put(in.st, argv);
+	put_close(&in);
 	return 0;
 }
