@@ -80,15 +80,12 @@ static void put_facts(struct call *c, const struct approval *a)
 
 static enum err ask_page(struct call *c, const struct approval *a)
 {
-	struct relying_party rp;
 	uint8_t challenge[32];
 	enum err e = ERR_NONE;
 	put_facts(c, a);
 	if (approval_elsewhere(c->k->conf, a, c->address)) {
 		view_put(c, "elsewhere", "1");
 	} else {
-		relying_party(c->k->conf, &rp);
-		view_put(c, "rp_id", rp.id);
 		e = approval_challenge(a, challenge);
 		if (!e)
 			e = passkey_ask_over(c, challenge, sizeof challenge);

@@ -14,14 +14,11 @@ void flow_home(struct call *c)
 
 void login_page(struct call *c)
 {
-	struct relying_party rp;
 	enum err e = passkey_logs_in(c) ? passkey_ask(c, CEREMONY_LOGIN) : ERR_NONE;
 	if (e) {
 		view_failure(c, e, "the login page");
 		return;
 	}
-	relying_party(c->k->conf, &rp);
-	view_put(c, "rp_id", rp.id);
 	view_put(c, "login", call_field(c, "login"));
 	if (c->k->conf->session_keep) {
 		view_put(c, "keep", "1");

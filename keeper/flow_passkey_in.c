@@ -149,14 +149,11 @@ static const struct place {
 
 static void page(struct call *c, const struct place *pl)
 {
-	struct relying_party rp;
 	enum err e = passkey_ask(c, CEREMONY_PROOF);
 	if (e) {
 		view_failure(c, e, "the passkey's page");
 		return;
 	}
-	relying_party(c->k->conf, &rp);
-	view_put(c, "rp_id", rp.id);
 	view_put(c, pl->name, "1");
 	view_put(c, "self", pl->self);
 	view_put(c, "code", c->facts.app ? pl->code : "");

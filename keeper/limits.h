@@ -58,8 +58,6 @@ enum err limits_bucket(const struct seal *s, const char *login, struct id *ret);
 /* The counter that an attempt moves. person NULL: a name nobody has. FACTOR_NONE stands for the password. */
 enum err limits_for(struct store *st, const struct seal *s, const struct origin *o, const struct id *person,
 		    const char *login, enum factor_kind kind, int64_t now, struct limit *ret);
-/* The bucket that counts for something that nobody has. */
-enum err limits_bucket(const struct seal *s, const char *name, struct id *ret);
 /* Is its lane one that no stranger from elsewhere has, and has it not to wait? Reads as much for a bucket. */
 bool limits_known(struct store *st, const struct limit *l, int64_t now);
 /* [tx] Counts one attempt as if it were wrong. ERR_DENIED: before its not-before time, nothing was counted but a

@@ -155,6 +155,7 @@ static enum err put_request(struct call *c, bool anybody, struct buf *b)
 	if (!buf_str(b))
 		return ERR_NOMEM;
 	view_put(c, "options", buf_str(b));
+	view_put(c, "rp_id", rp.id);
 	return ERR_NONE;
 }
 

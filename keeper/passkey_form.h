@@ -21,7 +21,8 @@ extern const int32_t passkey_algorithms[PASSKEY_ALGORITHMS];
 
 /* PublicKeyCredentialCreationOptionsJSON for this person: v.options and v.challenge. */
 enum err passkey_ask_new(struct call *c);
-/* PublicKeyCredentialRequestOptionsJSON: of the passkeys of the call's person; with CEREMONY_LOGIN of anybody's. */
+/* PublicKeyCredentialRequestOptionsJSON, v.rp_id beside it: of the passkeys of the call's person; with CEREMONY_LOGIN
+ * of anybody's. */
 enum err passkey_ask(struct call *c, enum ceremony what);
 
 /* The same over a challenge of somebody else's making, which counts once by other means. */
