@@ -67,14 +67,14 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 	[MAIL_RECOVER_MADE] = {
 		.name = "recover-made", .needs = "", .may = "time", .urgent = false,
 		.subject = N_("A code to get back in was made for you"),
-		.body = N_("The administrator made a one-time code for you, to get back in when nothing else helps. ({time})\n\n"
+		.body = N_("The help desk made a one-time code for you, to get back in when nothing else helps. ({time})\n\n"
 			  "It is not in this mail: you were told it, or will be. With your password and this code you register "
 			  "anew how you log in. It is valid for 24 hours.\n\n"
 			  "If you did not ask for it, please contact us at once.\n")},
 	[MAIL_RECOVER_DONE] = {
 		.name = "recover-done", .needs = "", .may = "time", .urgent = false,
 		.subject = N_("How you log in was registered anew"),
-		.body = N_("With the administrator's one-time code it was registered anew how you log in. ({time})\n\n"
+		.body = N_("With the help desk's one-time code it was registered anew how you log in. ({time})\n\n"
 			  "What was registered before can no longer be used, nor can the old recovery codes. All other "
 			  "devices were logged out.\n\n"
 			  "If this was not you, please contact us at once.\n")},

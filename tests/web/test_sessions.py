@@ -585,7 +585,7 @@ def test_the_list_in_a_browser_without_javascript(site):
         assert 29 * DAY < cookie["expiry"] - time.time() <= 30 * DAY + 60
         b.press("a[href='/account/sessions']")
         cards = b.all(".cards li")
-        assert len(cards) == 2 and "お使いの機器" in cards[0].text and "Windows" in cards[1].text
+        assert len(cards) == 2 and "お使いの端末" in cards[0].text and "Windows" in cards[1].text
         b.press(".cards li:nth-child(2) button")
         assert "ログアウトしました" in b.text and len(b.all(".cards li")) == 1
         assert w.home() == "/login"
