@@ -17,6 +17,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "web"), str(HERE.parent / "pam"), str(HERE.parent)]
 from browser import BUILD, Site  # noqa: E402
+from made import made  # noqa: E402
 
 BOUND = 1500
 PROGRAMS = "kosmo-keeper", "kosmo-enrolld"
@@ -123,7 +124,7 @@ def main():
     a.add_argument("--way", choices=sorted(PAGES), action="append")
     a.add_argument("--check", action="store_true")
     a = a.parse_args()
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/bench"), "bench"], check=True)
+    made("bench", "bench")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-"))
     site = Site(folder, [])
     site.start()

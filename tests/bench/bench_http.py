@@ -16,10 +16,10 @@ import tempfile
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "web"))
-sys.path.insert(0, str(HERE.parent / "pam"))
+sys.path[:0] = [str(HERE.parent / d) for d in ("web", "pam", "")]
 from browser import BUILD, Site  # noqa: E402
 from harness import Person  # noqa: E402
+from made import made  # noqa: E402
 
 ROUNDS = 3
 
@@ -70,7 +70,7 @@ def main():
     a.add_argument("--people", type=int, default=300)
     a.add_argument("--check", action="store_true")
     a = a.parse_args()
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/bench"), "bench"], check=True)
+    made("bench", "bench")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-"))
     people = [Person(f"b{i:04}", role="member") for i in range(a.people)]
     site = Site(folder, people, "session.max = 1h\n")

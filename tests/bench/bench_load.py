@@ -23,6 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "web"), str(HERE.parent / "pam"), str(HERE.parent)]
 from browser import BUILD, Site  # noqa: E402
 from harness import KEEPER, Instance, Person, Process, accepts, wait_until  # noqa: E402
+from made import made  # noqa: E402
 
 import socket  # noqa: E402
 
@@ -114,7 +115,7 @@ def main():
     a.add_argument("--check", action="store_true")
     a.add_argument("--no-callgrind", action="store_true")
     a = a.parse_args()
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/bench"), "bench"], check=True)
+    made("bench", "bench")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-bench-"))
     folder.chmod(0o755)
     site, missed = Site(folder, []), []

@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "web"), str(HERE.parent / "pam"), s
 from bench_load import Bench, crowd  # noqa: E402
 from browser import BUILD, Site  # noqa: E402
 from harness import Person  # noqa: E402
+from made import made  # noqa: E402
 
 SINK, PUT = str(BUILD / "tests/bench/bench_sink"), str(BUILD / "tests/ctl/put_rows")
 MOST = 1.5
@@ -54,8 +55,8 @@ def main():
     a.add_argument("--connections", type=int, default=4)
     a.add_argument("--check", action="store_true")
     a = a.parse_args()
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/bench"), "bench"], check=True)
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/ctl"), "tools"], check=True)
+    made("bench", "bench")
+    made("ctl")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-bench-"))
     folder.chmod(0o755)
     sink = subprocess.Popen([SINK, str(a.delay)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

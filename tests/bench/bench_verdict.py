@@ -29,6 +29,7 @@ from browser import Site  # noqa: E402
 from conftest import BUILD  # noqa: E402
 from harness import Person, wait_until  # noqa: E402
 from kosmo_wire import Client  # noqa: E402
+from made import made  # noqa: E402
 
 PASSWORD = "kiiro-no-zou-ga-tobu"
 KEY = "a5010203262001215820" + "11" * 32 + "225820" + "22" * 32
@@ -170,7 +171,7 @@ def main():
     a = a.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-bench-"))
     folder.chmod(0o755)
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_mailcode", "put_passkey"], check=True, stdout=subprocess.DEVNULL)
+    made("pam", "put_mailcode", "put_passkey")
     site = Site(folder, [])
     missed = []
     try:

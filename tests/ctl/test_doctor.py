@@ -6,11 +6,11 @@ import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
 
 import pytest
 from conftest import BUILD, FAILED, OK, Instance, run, run_as_nobody
+from made import made
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 COMMANDS = ("chmod ", "chown ", "mkdir ", "rm ")
@@ -44,7 +44,7 @@ def drop_in(k, text):
 
 @pytest.fixture(scope="module")
 def tool():
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/ctl"), "tools"], check=True, stdout=subprocess.DEVNULL)
+    made("ctl")
     return BUILD / "tests/ctl/put_rows"
 
 

@@ -14,13 +14,14 @@ import threading
 
 import pytest
 from conftest import BUILD, FAILED, INPUT, KOSMOCTL, OK, TOP, USAGE
+from made import made
 
 LANGUAGES = {"ja": re.compile("[ぁ-ん]"), "en": re.compile("[a-z]")}
 
 
 @pytest.fixture(scope="module")
 def tool():
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/ctl"), "tools"], check=True, stdout=subprocess.DEVNULL)
+    made("ctl")
 
     def put(k, *args):
         """From a folder beside the catalogue, where kosmoctl has it too."""

@@ -1,4 +1,3 @@
-import os
 import pathlib
 import shutil
 import subprocess
@@ -9,8 +8,9 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-sys.path.insert(0, str(HERE))
-BUILD = pathlib.Path(os.environ.get("KOSMO_BUILD", TOP / "build")).resolve()
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+from made import BUILD, made  # noqa: E402
+
 MODULE = BUILD / "pam/.libs/pam_kosmo.so"
 THREAD_SANITIZED, SANITIZED = False, False
 if MODULE.exists():
@@ -38,7 +38,7 @@ class Result:
 
 @pytest.fixture(scope="session")
 def driver():
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "tools"], check=True, stdout=subprocess.DEVNULL)
+    made("pam")
     return BUILD / "tests/pam/pam_driver"
 
 

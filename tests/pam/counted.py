@@ -1,10 +1,10 @@
 """What a stranger could time, counted in the keeper by count.c: hashes, writes, commits, mails."""
 import mmap
 import struct
-import subprocess
 
 from conftest import BUILD, SANITIZED
 from harness import wait_until
+from made import made
 
 FIELDS = ("hashes", "writes", "reads", "commits", "syncs")
 
@@ -13,7 +13,7 @@ class Counted:
     """Give env to Instance.start; work(f) runs f and returns (what it returned, its counts)."""
 
     def __init__(self, folder, instance):
-        subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "tools"], check=True, stdout=subprocess.DEVNULL)
+        made("pam")
         path = folder / "counts"
         path.write_bytes(bytes(64))
         path.chmod(0o666)

@@ -10,6 +10,7 @@ import pytest
 from conftest import BUILD, SANITIZED, TOP, Result
 from harness import Instance, Namespace, Person, Sshd, accounts, mailed, wait_until
 from kosmo_wire import Client
+from made import made
 
 AUTH_ERR, UNAVAIL, RECOVERY_ERR = 7, 9, 21
 FIRST_UID = 30000
@@ -31,7 +32,7 @@ def instance(module_folder):
     drop = i.dir / "kosmo.conf.d/40-passkey.conf"  # with them the second question has more words: test_approval.py
     drop.parent.mkdir(exist_ok=True)
     drop.write_text("[passkey]\npam = forbidden\n")
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "tools"], check=True, stdout=subprocess.DEVNULL)
+    made("pam")
     subprocess.run([BUILD / "tests/pam/put_mailcode", i.conf, *(p.login for p in [*MAIL, *BOTH, JAPANESE, ENGLISH, MEMBER])], check=True)
     # Who the peers that are not root are; in state_dir, for the keeper may read it there.
     (i.dir / "passwd").write_text("root:x:0:0::/:/bin/sh\n" + accounts(MAIL, FIRST_UID))

@@ -4,6 +4,7 @@ import secrets
 import subprocess
 
 from browser import BUILD
+from made import made
 
 
 class Authenticator:
@@ -56,7 +57,7 @@ def put_passkey(site, p):
     point = subprocess.run(["openssl", "pkey", "-pubout", "-outform", "DER"], input=pem, check=True, stdout=subprocess.PIPE).stdout[-64:]
     cose = bytes.fromhex("a5010203262001215820") + point[:32] + bytes.fromhex("225820") + point[32:]
     ident = secrets.token_bytes(32)
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_passkey"], check=True, stdout=subprocess.DEVNULL)
+    made("pam", "put_passkey")
     subprocess.run([BUILD / "tests/pam/put_passkey", site.conf, p.login, ident.hex(), cose.hex()], check=True)
     text = lambda b: base64.b64encode(b).decode()  # noqa: E731
     return {"credentialId": text(ident), "isResidentCredential": True, "rpId": "localhost", "privateKey": text(pkcs8),

@@ -16,6 +16,7 @@ from browser import Browser, Http, Site, mailed  # noqa: E402
 from conftest import BUILD, SANITIZED  # noqa: E402
 from counted import Counted  # noqa: E402
 from harness import Person, wait_until  # noqa: E402
+from made import made
 from selenium.webdriver import ActionChains  # noqa: E402
 
 NEW = "mikan to densha 27"
@@ -47,7 +48,7 @@ EVERYBODY = [APP, CHAIN, LINKED, TRIED, MAIL, BORN, BORN2, STAFF, HALF, PAPER, O
 
 
 def put_mailcode(site, *logins):
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_mailcode"], check=True, stdout=subprocess.DEVNULL)
+    made("pam", "put_mailcode")
     subprocess.run([BUILD / "tests/pam/put_mailcode", site.conf, *logins], check=True)
 
 

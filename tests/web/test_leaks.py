@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unicodedata
 import urllib.parse
 
@@ -26,6 +25,7 @@ sys.path.insert(0, str(HERE.parent / "pam"))
 from browser import Site, mailed  # noqa: E402
 from conftest import BUILD, MODULE, SANITIZED  # noqa: E402
 from harness import KOSMOCTL, Namespace, Person, Syslog, wait_until  # noqa: E402
+from made import made
 
 OWN, WRONG, TYPED_AS_NAME = "Mikan to densha 27", "Unagi no nebiraki 5", "ringo-batake-1961"
 NAME, BIRTH = "山田 とし子", "1950-04-17"
@@ -215,7 +215,7 @@ def by_the_admin(site):
 
 @pytest.mark.skipif(not Namespace.possible(), reason="no mount namespaces here, for a /dev/log of its own")
 def test_no_secret_is_left_anywhere(site):
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "tools"], check=True, stdout=subprocess.DEVNULL)
+    made("pam")
     known = Known()
     for what, text in ("own password", OWN), ("wrong password", WRONG), ("password typed as a name", TYPED_AS_NAME), ("name", NAME), \
             ("address", "toshiko@example.jp"), ("birth date", BIRTH), ("birth date", BIRTH.replace("-", "/")), ("the mail's address", "@example.jp"):

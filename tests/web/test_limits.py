@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE.parent / "pam"))
 from browser import Http, Site  # noqa: E402
 from conftest import BUILD  # noqa: E402
 from harness import Person, wait_until  # noqa: E402
+from made import made
 
 CLIENTS = 16
 OWNER, SISTER, LOCKED, LATE = (Person(n, role="member") for n in ("owner", "sister", "locked", "late"))
@@ -29,7 +30,7 @@ def site():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-"))
     folder.chmod(0o755)
     s = Site(folder, [OWNER, SISTER, LOCKED, LATE], "contact = 03-1234-5678\n")
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/pam"), "put_recovery"], check=True, stdout=subprocess.DEVNULL)
+    made("pam", "put_recovery")
     subprocess.run([BUILD / "tests/pam/put_recovery", s.conf, LOCKED.login, RECOVERY], check=True)
     s.start()
     yield s

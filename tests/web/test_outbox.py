@@ -13,12 +13,13 @@ import pytest
 from browser import BUILD
 from harness import Instance, Person, wait_until
 from kosmo_wire import encode, receive
+from made import made
 from test_mailer_relays import Script
 
 
 @pytest.fixture(scope="module")
 def put():
-    subprocess.run(["make", "-s", "-C", str(BUILD / "tests/ctl"), "tools"], check=True, stdout=subprocess.DEVNULL)
+    made("ctl")
     return BUILD / "tests/ctl/put_rows"
 
 

@@ -2,11 +2,11 @@
 import base64
 import pathlib
 import shutil
-import subprocess
 import tempfile
 
 import pytest
 from browser import BUILD
+from made import made
 from console import CODE, MAILED, PIN, TOUCH, Pam, helper, unthreaded
 from ctap_token import Credential, Token
 from passkey import Authenticator, no_autofill
@@ -48,7 +48,7 @@ def test_registered_here_used_there(site, browser, folder):
     b.at("/recovery").press()
     b.at("/account")
     key, = exported(a)
-    subprocess.run(["make", "-s", "-C", BUILD / "tests/pam", "tools"], check=True, stdout=subprocess.DEVNULL)
+    made("pam")
     console = Pam(BUILD / "tests/pam/pam_driver", folder, site.module(), helper(folder, folder / "dev"))
     with Token(folder / "dev", key) as t:
         r = console(NEW_PASSWORD, "", "1234", options=("-t", "tty1", "-p", "ac"))

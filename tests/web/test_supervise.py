@@ -126,6 +126,7 @@ def test_killed_itself(site):
 
 
 def test_what_runs_already_is_left_alone(site):
+    wait_until(lambda: accepts(site.dir / "run/mail.sock"))  # "serving" does not wait for it
     pids = site.children()
     conf = (site.dir / "kosmo.conf").read_text()
     with socket.socket() as s:

@@ -9,6 +9,7 @@ import tempfile
 import pytest
 from browser import Browser, Site, app_code, mailed
 from harness import wait_until
+from made import made
 from test_web_door import BUILD, Door, FakeMailer, Member, Visitor
 from test_wizard import NEW_PASSWORD, confirm_by_code, log_out, open_login, qr, secret_of
 from test_wizard import Member as Person
