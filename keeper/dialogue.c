@@ -130,7 +130,7 @@ enum verdict dialogue_standing(struct keeper *k, struct store *st, struct attemp
 	if (ret->expires && now >= ret->expires)
 		return VERDICT_EXPIRED;
 	/* whose only way is forbidden in the browser may still have it here */
-	enum mailcode_policy web = mailcode_policy_of(k->conf->mailcode_web);
+	enum mailcode_policy web = mailcode_policy_web(k->conf);
 	e = require_facts_by(st, k->conf, ret, a->mailcode > web ? a->mailcode : web, now, &f);
 	if (e)
 		return dialogue_verdict(e);

@@ -137,7 +137,9 @@ static enum err begin_dialogue(struct keeper *k, struct request *r, struct dialo
 	attempt_init(&d->attempt, DOOR_PAM, place, &origin, user);
 	d->seat = d->phase == DIALOGUE_AUTH && origin.local && wire_get(m, "seat") &&
 		  d->policy.passkey != POLICY_PASSKEY_FORBIDDEN && !strcmp(k->conf->passkey_console, "yes");
-	d->attempt.mailcode = d->policy.mailcode_given ? d->policy.mailcode : mailcode_policy_of(k->conf->mailcode_pam);
+	d->attempt.mailcode = mailcode_policy_at(d->policy.mailcode_given ? d->policy.mailcode
+									  : mailcode_policy_of(k->conf->mailcode_pam),
+						 policy_passkey(k->conf, &d->policy) != POLICY_PASSKEY_FORBIDDEN);
 	return ERR_NONE;
 }
 

@@ -30,9 +30,10 @@ static enum err way(struct store *st, const struct attempt *a, const struct pers
 	enum err e = factor_confirmed(st, &p->id, au, &n);
 	if (e)
 		return e;
-	enum mailcode_policy w = !mailcode_usable(p, au, n, a->mailcode)    ? MAILCODE_FORBIDDEN
-				 : mailcode_usable(p, au, n, MAILCODE_LAST) ? MAILCODE_LAST
-									    : MAILCODE_ALLOWED;
+	enum mailcode_policy last = a->mailcode == MAILCODE_LAST_APP ? MAILCODE_LAST_APP : MAILCODE_LAST;
+	enum mailcode_policy w = !mailcode_usable(p, au, n, a->mailcode) ? MAILCODE_FORBIDDEN
+				 : mailcode_usable(p, au, n, last)	 ? MAILCODE_LAST
+									 : MAILCODE_ALLOWED;
 	authenticator_wipe(au, n);
 	e = limits_disabled(st, &p->id, FACTOR_MAILCODE, &disabled);
 	if (!e)

@@ -425,7 +425,7 @@ enum removal {
 static enum removal removal_of(const struct call *c, const struct person *p, const struct authenticator *gone,
 			       const struct authenticator *rest, size_t n)
 {
-	size_t ways = require_ways(p, rest, n, mailcode_policy_of(c->k->conf->mailcode_web)), good = 0;
+	size_t ways = require_ways(p, rest, n, mailcode_policy_web(c->k->conf)), good = 0;
 	for (size_t i = 0; i < n; i++) {
 		good += require_good(rest[i].kind);
 		ways -= rest[i].kind == FACTOR_RECOVERY && !c->facts.sheet_left; /* used up */

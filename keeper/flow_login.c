@@ -252,7 +252,7 @@ static bool factor_right(struct call *c, enum factor_kind asked, attempt_within 
 	a.password_right = true;
 	a.step_up = !c->half;
 	a.agent = c->agent;
-	a.mailcode = mailcode_policy_of(c->k->conf->mailcode_web);
+	a.mailcode = mailcode_policy_web(c->k->conf);
 	a.asked = asked;
 	c->attempt = &a;
 	enum verdict v = attempt_factor(c->k, c->st, &a, code, strlen(code), c->now, NULL, within, c);

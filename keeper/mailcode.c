@@ -19,14 +19,31 @@ enum mailcode_policy mailcode_policy_of(const char *word)
 	return !strcmp(word, "allowed") ? MAILCODE_ALLOWED : !strcmp(word, "last") ? MAILCODE_LAST : MAILCODE_FORBIDDEN;
 }
 
+bool mailcode_fits(enum mailcode_policy policy, bool app, bool passkey)
+{
+	return policy == MAILCODE_ALLOWED || (policy == MAILCODE_LAST_APP && !app) ||
+	       (policy == MAILCODE_LAST && !app && !passkey);
+}
+
+enum mailcode_policy mailcode_policy_at(enum mailcode_policy policy, bool passkeys)
+{
+	return policy == MAILCODE_LAST && !passkeys ? MAILCODE_LAST_APP : policy;
+}
+
+enum mailcode_policy mailcode_policy_web(const struct conf *c)
+{
+	return mailcode_policy_at(mailcode_policy_of(c->mailcode_web), !strcmp(c->passkey_web, "allowed"));
+}
+
 bool mailcode_usable(const struct person *p, const struct authenticator *au, size_t n, enum mailcode_policy policy)
 {
-	bool registered = false, better = false;
+	bool registered = false, app = false, passkey = false;
 	for (size_t i = 0; i < n; i++) {
 		registered = registered || au[i].kind == FACTOR_MAILCODE;
-		better = better || au[i].kind == FACTOR_TOTP || au[i].kind == FACTOR_PASSKEY;
+		app = app || au[i].kind == FACTOR_TOTP;
+		passkey = passkey || au[i].kind == FACTOR_PASSKEY;
 	}
-	return registered && p->email_verified && (policy == MAILCODE_ALLOWED || (policy == MAILCODE_LAST && !better));
+	return registered && p->email_verified && mailcode_fits(policy, app, passkey);
 }
 
 enum err mailcode_send(struct keeper *k, struct store *st, const struct person *p, enum code_purpose purpose,

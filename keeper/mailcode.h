@@ -10,13 +10,20 @@
 /* Where a person has registered this way (an authenticator row of FACTOR_MAILCODE). */
 enum mailcode_policy {
 	MAILCODE_FORBIDDEN = 0,
-	MAILCODE_LAST = 1, /* only for whom nothing better is registered */
-	MAILCODE_ALLOWED = 2
+	MAILCODE_LAST = 1,     /* only for whom nothing better is registered */
+	MAILCODE_LAST_APP = 2, /* the same where passkeys are no way: only an app is better there */
+	MAILCODE_ALLOWED = 3
 };
 
 /* "allowed", "last", "forbidden", as conf_options has them. */
 enum mailcode_policy mailcode_policy_of(const char *word);
+/* passkeys: whether they are a way at that door; else a registered one is nothing better there. */
+enum mailcode_policy mailcode_policy_at(enum mailcode_policy policy, bool passkeys);
+/* In the browser, by the configuration. */
+enum mailcode_policy mailcode_policy_web(const struct conf *c);
 
+/* Whether the policy has room for them beside an app, or a passkey, that is registered. */
+bool mailcode_fits(enum mailcode_policy policy, bool app, bool passkey);
 /* au: the person's confirmed authenticators. */
 bool mailcode_usable(const struct person *p, const struct authenticator *au, size_t n, enum mailcode_policy policy);
 

@@ -47,9 +47,7 @@ static bool sheet_offered(const struct facts *f)
 
 static bool mailcode_offered(const struct facts *f)
 {
-	enum mailcode_policy policy = mailcode_policy_of(f->conf->mailcode_web);
-	return f->person->email_verified &&
-	       (policy == MAILCODE_ALLOWED || (policy == MAILCODE_LAST && !f->app && !f->passkey));
+	return f->person->email_verified && mailcode_fits(mailcode_policy_web(f->conf), f->app, f->passkey);
 }
 
 static const struct {
@@ -142,7 +140,7 @@ size_t require_ways(const struct person *p, const struct authenticator *au, size
 enum err require_facts(struct store *st, const struct conf *conf, const struct person *p, int64_t now,
 		       struct facts *ret)
 {
-	return require_facts_by(st, conf, p, mailcode_policy_of(conf->mailcode_web), now, ret);
+	return require_facts_by(st, conf, p, mailcode_policy_web(conf), now, ret);
 }
 
 enum err require_facts_by(struct store *st, const struct conf *conf, const struct person *p, enum mailcode_policy mail,

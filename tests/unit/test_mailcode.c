@@ -97,18 +97,18 @@ static void whose_way_it_is(void **state)
 	enum { MAIL = 1, APP = 2, KEY = 4, SHEET = 8, UNVERIFIED = 16 };
 	static const struct {
 		int has;
-		bool usable[3]; /* by policy */
+		bool usable[4]; /* by policy */
 	} cases[] = {
-	    {0, {false, false, false}},
-	    {APP, {false, false, false}},
-	    {SHEET, {false, false, false}},
-	    {MAIL, {false, true, true}},
-	    {MAIL | SHEET, {false, true, true}},
-	    {MAIL | APP, {false, false, true}},
-	    {MAIL | KEY, {false, false, true}},
-	    {MAIL | APP | KEY | SHEET, {false, false, true}},
-	    {MAIL | UNVERIFIED, {false, false, false}},
-	    {MAIL | APP | UNVERIFIED, {false, false, false}},
+	    {0, {false, false, false, false}},
+	    {APP, {false, false, false, false}},
+	    {SHEET, {false, false, false, false}},
+	    {MAIL, {false, true, true, true}},
+	    {MAIL | SHEET, {false, true, true, true}},
+	    {MAIL | APP, {false, false, false, true}},
+	    {MAIL | KEY, {false, false, true, true}},
+	    {MAIL | APP | KEY | SHEET, {false, false, false, true}},
+	    {MAIL | UNVERIFIED, {false, false, false, false}},
+	    {MAIL | APP | UNVERIFIED, {false, false, false, false}},
 	};
 	static const enum factor_kind kinds[] = {FACTOR_MAILCODE, FACTOR_TOTP, FACTOR_PASSKEY, FACTOR_RECOVERY};
 	(void)state;
@@ -124,6 +124,10 @@ static void whose_way_it_is(void **state)
 			if (mailcode_usable(&p, au, n, (enum mailcode_policy)policy) != cases[i].usable[policy])
 				fail_msg("has %d, policy %d", cases[i].has, policy);
 		}
+	assert_int_equal(mailcode_policy_at(MAILCODE_LAST, true), MAILCODE_LAST);
+	assert_int_equal(mailcode_policy_at(MAILCODE_LAST, false), MAILCODE_LAST_APP);
+	assert_int_equal(mailcode_policy_at(MAILCODE_FORBIDDEN, false), MAILCODE_FORBIDDEN);
+	assert_int_equal(mailcode_policy_at(MAILCODE_ALLOWED, false), MAILCODE_ALLOWED);
 	assert_int_equal(mailcode_policy_of("allowed"), MAILCODE_ALLOWED);
 	assert_int_equal(mailcode_policy_of("last"), MAILCODE_LAST);
 	assert_int_equal(mailcode_policy_of("forbidden"), MAILCODE_FORBIDDEN);
