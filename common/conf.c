@@ -3,6 +3,7 @@
 #include "common/buf.h"
 #include "common/conf.h"
 #include "common/conf_value.h"
+#include "common/own_paths.h"
 #include "common/text.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -33,6 +34,7 @@ const struct conf_option conf_options[] = {
 	{"contact", CONF_STRING, AT(contact), "", NULL, 0, 0},
 	{"web.listen", CONF_LISTEN, AT(web_listen), "127.0.0.1:8480", NULL, 0, 0},
 	{"web.trusted_proxies", CONF_ADDRESSES, AT(web_trusted_proxies), "127.0.0.1 ::1", NULL, 0, 0},
+	{"portal.url", CONF_LOCAL, AT(portal_url), "", NULL, 0, 0},
 	{"session.idle", CONF_SECONDS, AT(session_idle), "30m", NULL, 60, DAY},
 	{"session.max", CONF_SECONDS, AT(session_max), "10h", NULL, 60, 7 * DAY},
 	{"session.keep", CONF_SECONDS, AT(session_keep), "30d", NULL, 0, 90 * DAY},
@@ -407,8 +409,21 @@ static bool rp_id_fits(const struct conf *c)
 		strchr(c->passkey_rp_id, '.'));
 }
 
+/* portal.url becomes a path where it is written as a whole address. */
+static bool portal_fits(struct conf *c)
+{
+	size_t n = strlen(c->url);
+
+	if (c->portal_url[0] == '\0' || c->portal_url[0] == '/')
+		return true;
+	if (strncmp(c->portal_url, c->url, n) != 0 || c->portal_url[n] != '/' || !text_local_path(c->portal_url + n))
+		return false;
+	memmove(c->portal_url, c->portal_url + n, strlen(c->portal_url + n) + 1);
+	return true;
+}
+
 /* What no single line shows. */
-static enum err check_whole(const struct conf *c, struct errmsg *m)
+static enum err check_whole(struct conf *c, struct errmsg *m)
 {
 	if (!c->url)
 		return err_set(m, ERR_INVALID,
@@ -420,6 +435,18 @@ static enum err check_whole(const struct conf *c, struct errmsg *m)
 		return err_set(m, ERR_INVALID,
 			       "%s: mail.smtp_user and mail.smtp_password_file need each other; set both or none",
 			       c->file);
+	if (!portal_fits(c))
+		return err_set(
+		    m, ERR_INVALID,
+		    "%s: portal.url is %s, which is not at %s: the portal and these pages share one host name, so "
+		    "that its login reaches both; write a path like /portal/",
+		    c->file, c->portal_url, c->url);
+	if (c->portal_url[0] && own_path(c->portal_url))
+		return err_set(
+		    m, ERR_INVALID,
+		    "%s: portal.url is %s, which is one of kosmo's own pages; name a page of the portal, or leave "
+		    "it out to have people land on their account",
+		    c->file, c->portal_url);
 	if (!rp_id_fits(c))
 		return err_set(m, ERR_INVALID,
 			       "%s: passkey.rp_id is %s, which is neither the host of url (%s) nor a domain above it; "

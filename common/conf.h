@@ -26,6 +26,8 @@ struct conf {
 	/* web */
 	char *web_listen;	   /* 127.0.0.1:8480, [::1]:8480 or unix:/path */
 	char *web_trusted_proxies; /* addresses whose X-Forwarded-For is believed, separated by spaces */
+	/* where people land once they are logged in: a path of url's origin; "": their account */
+	char *portal_url;
 	/* sessions, seconds */
 	int64_t session_idle, session_max, session_keep /* of those who ask to be kept logged in; 0: not offered */;
 	/* passwords */
@@ -88,6 +90,7 @@ enum conf_type {
 	CONF_NETWORKS,
 	CONF_URLS,
 	CONF_RP_ID,
+	CONF_LOCAL,	 /* a path of url's origin, or the whole address of one */
 	CONF_UNSUBSCRIBE /* one mailto: or https: URI */
 };
 

@@ -278,6 +278,30 @@ static enum err set_rp_id(struct conf *c, const struct conf_option *o, const cha
 	return e == ERR_NONE ? store(c, o, t, strlen(t)) : e;
 }
 
+/* An origin is written as conf_load compares it: in lower case, without its own port. */
+static enum err set_local(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	char t[CONF_VALUE_MAX + 1], origin[ORIGIN_MAX];
+	const char *host = strstr(text, "://"), *path = host ? host + 3 + strcspn(host + 3, "/?#") : text;
+	AUTO_BUF whole = BUF_INIT;
+	enum err e = ERR_NONE;
+
+	if (!text_local_path(*path ? path : "/") || strchr(path, '#'))
+		return err_set(
+		    why, ERR_INVALID,
+		    "\"%s\" is not a page of this site; write its path, like /portal/, other characters as %%XX", text);
+	if (!host)
+		return store(c, o, text, strlen(text));
+	snprintf(t, sizeof t, "%.*s", (int)(path - text), text);
+	e = origin_of(t, origin, why);
+	if (e == ERR_NONE) {
+		buf_adds(&whole, origin);
+		buf_adds(&whole, *path ? path : "/");
+		e = whole.failed ? ERR_NOMEM : store(c, o, (const char *)whole.data, whole.len);
+	}
+	return e;
+}
+
 void conf_url_host(const char *url, char *ret, size_t cap)
 {
 	const char *host = strstr(url, "://");
@@ -447,6 +471,7 @@ static enum err (*const setters[])(struct conf *, const struct conf_option *, co
     [CONF_LISTEN] = set_listen,	    [CONF_ADDRESSES] = set_addresses,
     [CONF_NETWORKS] = set_networks, [CONF_UNSUBSCRIBE] = set_unsubscribe,
     [CONF_URLS] = set_urls,	    [CONF_RP_ID] = set_rp_id,
+    [CONF_LOCAL] = set_local,
 };
 
 static bool empty_allowed(const struct conf_option *o)

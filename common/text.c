@@ -83,6 +83,16 @@ enum err text_initial(const char *s, size_t n, struct buf *ret)
 	return text_code(s, n, ret);
 }
 
+bool text_local_path(const char *s)
+{
+	if (!s || s[0] != '/' || s[1] == '/')
+		return false;
+	for (const char *p = s; *p; p++)
+		if (*p <= ' ' || *p > '~' || *p == '\\')
+			return false;
+	return strlen(s) <= TEXT_LOCAL_PATH;
+}
+
 bool text_login_staff(const char *s)
 {
 	size_t n = s ? strlen(s) : 0;

@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOGIN_MAX      64  /* bytes, without NUL */
-#define EMAIL_MAX      254 /* RFC 5321 4.5.3.1.3 less the angle brackets */
-#define NAME_MAX_BYTES 256
-#define PASSWORD_MAX   128 /* characters after NFKC; at most 512 bytes */
+#define LOGIN_MAX	64  /* bytes, without NUL */
+#define EMAIL_MAX	254 /* RFC 5321 4.5.3.1.3 less the angle brackets */
+#define NAME_MAX_BYTES	256
+#define PASSWORD_MAX	128  /* characters after NFKC; at most 512 bytes */
+#define TEXT_LOCAL_PATH 1024 /* bytes, without NUL */
 
 bool text_utf8_valid(const void *p, size_t n); /* strict: no surrogates, no overlong forms, no NUL */
 /* Appends the NFKC form (Unicode 15 annex 15, libunistring). ERR_INVALID unless valid UTF-8 without NUL. */
@@ -45,6 +46,9 @@ struct date text_today(int64_t now); /* the date in Japan Standard Time, where t
 /* "1980-01-01"; b must hold 11 bytes. */
 void text_date_iso(struct date d, char b[static 11]);
 
+/* A path of this site, with or without a query, that is safe in Location: one '/' first, no second, no backslash, no
+ * control or non-ASCII byte, at most TEXT_LOCAL_PATH bytes. */
+bool text_local_path(const char *s);
 /* Staff: [a-z_][a-z0-9_-]{0,31}, compared byte by byte, no folding. */
 bool text_login_staff(const char *s);
 /* A typed login made canonical: NFKC, outer white space dropped, ASCII letters lower. ERR_INVALID unless then

@@ -2,6 +2,7 @@
 
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "common/text.h"
 #include "common/wire.h"
 #include "enroll/answer.h"
 #include "enroll/log.h"
@@ -109,7 +110,7 @@ static const char html[] = "text/html; charset=utf-8";
 static struct page_context answer_context(const struct exchange *x)
 {
 	/* Only what can be read again by GET: a form's page is left for the first one. */
-	const char *path = x->method == ROUTE_GET && request_local_path(x->target) ? x->target : routes_back(x->path);
+	const char *path = x->method == ROUTE_GET && text_local_path(x->target) ? x->target : routes_back(x->path);
 
 	return (struct page_context){.site = &x->server->site, .lang = x->lang, .path = path};
 }
@@ -140,22 +141,32 @@ struct view {
 	struct wire_msg m;
 	unsigned status;
 	const char *page, *redirect;
-	char cookie[256], device[256], back[256], retry[24];
+	char cookie[256], device[256], back[ANSWER_BACK_MAX], retry[24];
 };
 
 /* age: seconds; negative: until the browser is closed. An empty value clears it. */
-static bool answer_cookie(const struct exchange *x, const char *name, const char *value, long age, char b[static 256])
+static bool answer_set_cookie(const struct exchange *x, const char *name, const char *value, long age, char *b,
+			      size_t cap)
 {
 	char life[32] = "";
 	int n;
 
-	if (*value && !request_token(value))
-		return false;
 	if (!*value || age >= 0)
 		snprintf(life, sizeof life, "; Max-Age=%ld", *value ? age : 0);
-	n = snprintf(b, 256, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s%s", name, value,
+	n = snprintf(b, cap, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s%s", name, value,
 		     x->server->site.https ? "; Secure" : "", life);
-	return n > 0 && n < 256;
+	return n > 0 && (size_t)n < cap;
+}
+
+static bool answer_cookie(const struct exchange *x, const char *name, const char *value, long age, char b[static 256])
+{
+	return (!*value || request_token(value)) && answer_set_cookie(x, name, value, age, b, 256);
+}
+
+bool answer_back(const struct exchange *x, const char *value, char b[static ANSWER_BACK_MAX])
+{
+	return (!*value || request_cookie_value(value, REQUEST_BACK_MAX + 1)) &&
+	       answer_set_cookie(x, x->server->site.back_cookie, value, ANSWER_BACK_AGE, b, ANSWER_BACK_MAX);
 }
 
 /* false: not a view that could be shown. The keeper is trusted, but it may be of another version. */
@@ -174,7 +185,7 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 	v->status = (unsigned)status;
 	v->page = wire_str(&v->m, "page");
 	v->redirect = wire_str(&v->m, "redirect");
-	if (v->redirect && !request_local_path(v->redirect))
+	if (v->redirect && !text_local_path(v->redirect))
 		return false;
 	session = wire_str(&v->m, "cookie.session");
 	if (wire_get(&v->m, "cookie.keep") && (wire_int(&v->m, "cookie.keep", &keep) != ERR_NONE || keep <= 0))
@@ -185,7 +196,7 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 	if (device && !answer_cookie(x, site->device_cookie, device, ANSWER_DEVICE_AGE, v->device))
 		return false;
 	back = wire_str(&v->m, "cookie.back");
-	if (back && !answer_cookie(x, site->back_cookie, back, ANSWER_BACK_AGE, v->back))
+	if (back && !answer_back(x, back, v->back))
 		return false;
 	if (wire_int(&v->m, "retry", &retry) == ERR_NONE && retry >= 0)
 		snprintf(v->retry, sizeof v->retry, "%lld", (long long)retry);
@@ -283,7 +294,7 @@ enum MHD_Result answer_language(struct exchange *x)
 
 	if (x->origin && strcmp(x->origin, s->conf->url) != 0)
 		return answer_error(x, MHD_HTTP_FORBIDDEN, PAGE_FORM);
-	if (!lang || (strcmp(lang, "ja") != 0 && strcmp(lang, "en") != 0) || (back && !request_local_path(back)))
+	if (!lang || (strcmp(lang, "ja") != 0 && strcmp(lang, "en") != 0) || (back && !text_local_path(back)))
 		return answer_error(x, MHD_HTTP_BAD_REQUEST, PAGE_BAD);
 	snprintf(cookie, sizeof cookie, "kosmo-lang=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax%s", lang,
 		 s->https ? "; Secure" : "");

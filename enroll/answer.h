@@ -4,6 +4,8 @@
 
 #include "enroll/exchange.h"
 
+#define ANSWER_BACK_MAX (REQUEST_BACK_MAX + 128)
+
 struct answers; /* the answers that are always the same, made once */
 
 enum err answers_make(const struct site *site, struct answers **ret, struct errmsg *m);
@@ -17,5 +19,7 @@ enum MHD_Result answer_keeper(struct exchange *x);
 enum MHD_Result answer_language(struct exchange *x);
 /* /static/NAME, /favicon.ico, /robots.txt, /healthz */
 enum MHD_Result answer_file(struct exchange *x);
+/* The cookie that says where a login leads back to; "" clears it. false: that is no such value. */
+bool answer_back(const struct exchange *x, const char *value, char b[static ANSWER_BACK_MAX]);
 
 #endif

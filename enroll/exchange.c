@@ -6,6 +6,7 @@
 #include "common/wire.h"
 #include "enroll/answer.h"
 #include "enroll/exchange.h"
+#include "enroll/verify.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,7 +202,9 @@ static enum err exchange_fields(struct exchange *x)
 	uint8_t *room;
 
 	if (x->method == ROUTE_GET)
-		return request_form(x->query, strlen(x->query), x->route->fields, false, &x->form);
+		/* what stands misspelt in a proxy's configuration must not be passed over */
+		return request_form(x->query, strlen(x->query), x->route->fields, x->route->kind == ROUTE_VERIFY,
+				    &x->form);
 	if (x->body.failed)
 		return ERR_NOMEM;
 	if (x->body.len == 0)
@@ -225,7 +228,7 @@ static size_t exchange_printable(const char *s, size_t max)
 /* The action on the wire: the message "web" of web.sock. */
 static enum err exchange_frame(const struct exchange *x, struct buf *b)
 {
-	char session[REQUEST_TOKEN_MAX + 1], device[REQUEST_TOKEN_MAX + 1], back[REQUEST_TOKEN_MAX + 1],
+	char session[REQUEST_TOKEN_MAX + 1], device[REQUEST_TOKEN_MAX + 1], back[REQUEST_BACK_MAX + 1],
 	    client[INET6_ADDRSTRLEN], name[2 + REQUEST_NAME_MAX + 1];
 	const struct site *site = &x->server->site;
 	enum err r;
@@ -289,6 +292,20 @@ static bool exchange_enter(struct exchange *x)
 	return x->entered;
 }
 
+static enum MHD_Result exchange_verify(struct exchange *x)
+{
+	AUTO_BUF frame = BUF_INIT;
+	enum err r = verify_frame(x, &frame);
+
+	if (r != ERR_NONE)
+		return verify_refuse(x, r == ERR_INVALID ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_INTERNAL_SERVER_ERROR);
+	x->state = EXCHANGE_WAITING;
+	MHD_suspend_connection(x->http);
+	link_submit(x->server->link, &frame,
+		    x); /* not counted by client: a page of a portal asks for each of its parts */
+	return MHD_YES;
+}
+
 static enum MHD_Result exchange_ask(struct exchange *x)
 {
 	AUTO_BUF frame = BUF_INIT;
@@ -328,6 +345,8 @@ enum MHD_Result exchange_act(struct exchange *x)
 	case ROUTE_DONE:
 	case ROUTE_QR:
 		return exchange_ask(x);
+	case ROUTE_VERIFY:
+		return exchange_verify(x);
 	case ROUTE_LANGUAGE:
 		return answer_language(x);
 	case ROUTE_STATIC:

@@ -5,6 +5,7 @@
 #include "enroll/answer.h"
 #include "enroll/http.h"
 #include "enroll/log.h"
+#include "enroll/verify.h"
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -168,7 +169,7 @@ static enum MHD_Result http_handle(void *arg, struct MHD_Connection *c, const ch
 	case EXCHANGE_WAITING:
 		return MHD_YES; /* woken for nothing */
 	case EXCHANGE_ANSWERED:
-		return answer_keeper(x);
+		return x->route->kind == ROUTE_VERIFY ? verify_answer(x) : answer_keeper(x);
 	}
 	return MHD_NO;
 }

@@ -154,6 +154,15 @@ bool request_cookie(const char *header, const char *name, char *ret, size_t cap)
 	return true;
 }
 
+bool request_cookie_value(const char *s, size_t cap)
+{
+	size_t n = 0;
+
+	while (request_token_char(s[n]))
+		n++;
+	return s[n] == '\0' && n > 0 && n < cap;
+}
+
 bool request_token(const char *s)
 {
 	size_t n = 0;
@@ -161,16 +170,6 @@ bool request_token(const char *s)
 	while (request_token_char(s[n]))
 		n++;
 	return s[n] == '\0' && n >= 16 && n <= REQUEST_TOKEN_MAX;
-}
-
-bool request_local_path(const char *s)
-{
-	if (!s || s[0] != '/' || s[1] == '/')
-		return false;
-	for (const char *p = s; *p; p++)
-		if (*p <= ' ' || *p > '~' || *p == '\\')
-			return false;
-	return strlen(s) <= 1024;
 }
 
 bool request_is_form(const char *content_type)

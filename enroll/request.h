@@ -11,6 +11,7 @@
 #define REQUEST_NAME_MAX  32
 #define REQUEST_VALUE_MAX 24576 /* an attestation with its certificates, in base64url */
 #define REQUEST_TOKEN_MAX 128
+#define REQUEST_BACK_MAX  1400 /* the cookie that says where a login leads back to (keeper/come_back.h) */
 
 struct form {
 	size_t n;
@@ -30,11 +31,10 @@ const char *form_get(const struct form *f, const char *name);
 
 /* The value of a cookie (RFC 6265 4.2.1) if it stands there once, is 1..cap-1 bytes of [A-Za-z0-9_-]: then true. */
 bool request_cookie(const char *header, const char *name, char *ret, size_t cap);
+/* Could it be such a cookie's value? cap as above. */
+bool request_cookie_value(const char *s, size_t cap);
 /* [A-Za-z0-9_-]{16,REQUEST_TOKEN_MAX}: what a link's token looks like. */
 bool request_token(const char *s);
-/* A path of this site that is safe in Location: one '/' first, no second, no backslash, no control or non-ASCII byte.
- */
-bool request_local_path(const char *s);
 /* Is it application/x-www-form-urlencoded, without a charset but UTF-8? */
 bool request_is_form(const char *content_type);
 /* Is the Host header the one of url (an origin)? The scheme's own port may stand or not. */

@@ -10,6 +10,7 @@ enum route_kind {
 	ROUTE_PAGE,	/* an action of the keeper, shown as a page */
 	ROUTE_DONE,	/* an action of the keeper, shown as {"done":BOOL} */
 	ROUTE_QR,	/* an action of the keeper, shown as a picture */
+	ROUTE_VERIFY,	/* a question of the keeper's own, for a portal: answered by headers alone */
 	ROUTE_LANGUAGE, /* the rest is enrolld's own */
 	ROUTE_STATIC,
 	ROUTE_FAVICON,

@@ -33,8 +33,10 @@ void view_page(struct call *c, const char *page)
 
 void view_redirect(struct call *c, const char *path)
 {
-	if (!c->decided)
-		wire_puts(&c->view, "redirect", path);
+	if (c->decided)
+		return;
+	wire_puts(&c->view, "redirect", strcmp(path, "/") ? path : call_home(c));
+	c->arrived = c->arrived || (c->back[0] && !strcmp(path, c->back));
 	c->decided = true;
 }
 
@@ -135,6 +137,7 @@ void call_wait(const struct call *c, int64_t seconds, struct buf *ret)
 
 const char *call_next(const struct call *c)
 {
+	const struct conf *conf = c->k->conf;
 	if (c->reset)
 		return reset_next(c);
 	if (!c->in)
@@ -152,7 +155,12 @@ const char *call_next(const struct call *c)
 		return lost_state(c) == SCRATCH_ASK ? "/lost" : "/lost/new";
 	if (c->unmet && c->unmet->id == REQ_AUTHENTICATOR)
 		return method_of(c->person.method)->path;
-	return c->unmet ? c->unmet->path : c->back[0] ? c->back : "/account";
+	return c->unmet ? c->unmet->path : c->back[0] ? c->back : conf->portal_url[0] ? conf->portal_url : "/account";
+}
+
+const char *call_home(const struct call *c)
+{
+	return c->k->conf->portal_url[0] ? HOME_PATH : "/";
 }
 
 void call_come_back(struct call *c, const char *token)

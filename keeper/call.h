@@ -16,6 +16,8 @@
 #define HALF_LIFE    900  /* seconds to type the code after the password, and for each step of a forgotten one */
 #define LOST_LIFE    3600 /* seconds after a recovery code for saying that the phone was lost, and registering another */
 
+#define HOME_PATH "/auth/next" /* another name of "/" */
+
 #define RESET_FACTOR_PATH   "/forgot/factor"
 #define RESET_BIRTH_PATH    "/forgot/birth-date"
 #define RESET_PASSWORD_PATH "/forgot/new"
@@ -47,7 +49,7 @@ struct call {
 		struct session session;
 	} next;
 	char device[TOKEN_TEXT + 1]; /* of the device cookie; one that was made here if the browser has none */
-	char back[COME_BACK_MAX];    /* where they wanted to go before they had to log in; "": nowhere */
+	char back[COME_BACK_PATH];   /* where they wanted to go before they had to log in; "": nowhere */
 	char leave[COME_BACK_MAX];   /* the cookie that says so, to be set; */
 	bool arrived;		     /* to be cleared */
 	bool device_known;	     /* learned by this call: must be set as cookie */
@@ -63,6 +65,7 @@ struct call {
 	struct buf view;
 	bool decided; /* page or redirect was said */
 	int errors;
+	bool password_right;	       /* typed in this call: of sessions that begin */
 	const struct attempt *attempt; /* within one: whose factor was right */
 	bool mailed;		       /* a mail waits: the outbox is told after the commit */
 	struct later later;
@@ -92,6 +95,8 @@ void view_failure(struct call *c, enum err e, const char *what);
 void call_come_back(struct call *c, const char *token);
 /* Where this person has to go now. */
 const char *call_next(const struct call *c);
+/* The page that leads there: "/", but where a portal may have that one for itself. */
+const char *call_home(const struct call *c);
 /* 32 lower-case hex digits; ret: 33 bytes. */
 void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1]);
 
@@ -109,13 +114,20 @@ enum err session_digest(const struct call *c, const char *token, uint8_t ret[sta
 enum err session_csrf(const struct call *c, char ret[static TOKEN_TEXT + 1]);
 /* Fills token, in, session, person, facts, half, unmet. An unknown or ended session is no error: in is false then. */
 enum err session_load(struct call *c);
+/* The same, writing nothing and making no token for whoever has none. */
+enum err session_look(struct call *c);
+/* Is it time to note in the store that the session is in use? Not at each request. */
+bool session_used(const struct session *s, int64_t now);
+/* Notes it, in a transaction of its own. ERR_NOTFOUND: the session has ended. */
+enum err session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now);
 /* [tx] As session_load, within the transaction that is to change something: ERR_DENIED and a redirect if meanwhile the
  * session ended, or the action is not (or no longer) this person's to call. */
 enum err session_again(struct call *c);
-/* [tx] A new session with a new token for this person; the old one ends. What a step-up proved, scratch, the wish to be
- * kept logged in, and from FULL to FULL when it began and ends, carry over where the old session was the same person's.
- * session_settle must follow the transaction: only then is the call in the new one, and the cookie set by door_web. */
-enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up);
+/* [tx] A new session with a new token for this person; the old one ends. factor: what was proven just now, or
+ * FACTOR_NONE. What a step-up proved before, scratch, the wish to be kept logged in, and from FULL to FULL when it
+ * began and ends, carry over where the old session was the same person's. session_settle must follow the transaction:
+ * only then is the call in the new one, and the cookie set by door_web. */
+enum err session_start(struct call *c, const struct id *person, enum session_level level, enum factor_kind factor);
 /* [tx] The same, begun by this one-time proof: the new token comes of it, the old token and our key. */
 enum err session_start_by(struct call *c, const struct id *person, enum session_level level, const char *proof);
 /* A form that went out twice (a double click, whose first answer the browser throws away, cookie and all): did this

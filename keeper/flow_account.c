@@ -105,7 +105,7 @@ static enum err password_change(struct call *c, struct person *p, void *arg)
 		return e;
 	const struct audit by = {.time = c->now, .door = "web", .address = c->address, .detail = ""};
 	e = new_password_change(c->k, c->st, p, ch->hash, c->session.digest, &by, c->lang, &c->mailed);
-	return e ? e : session_start(c, &p->id, SESSION_FULL, false);
+	return e ? e : session_start(c, &p->id, SESSION_FULL, FACTOR_NONE);
 }
 
 static void password_page(struct call *c)

@@ -137,7 +137,7 @@ enum err way_registered(struct call *c, const struct person *p, const struct aut
 	if (!e && !left)
 		e = recovery_make(c, p);
 	if (!e)
-		e = session_start(c, &p->id, SESSION_FULL, true);
+		e = session_start(c, &p->id, SESSION_FULL, a->kind);
 	if (!e)
 		e = call_notice(c, p, MAIL_WAY_ADDED, a->name);
 	return e ? e : call_audit(c, event, "");

@@ -60,8 +60,9 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 	}
 	if (!e) {
 		enum session_level level = level_after_password(&f);
+		c->password_right = true;
 		/* whoever was in with this browser is out now */
-		e = session_start(c, &p.id, level, false);
+		e = session_start(c, &p.id, level, FACTOR_NONE);
 		l->guard = level == SESSION_HALF && !f.confirmed;
 		if (!e && l->guard)
 			e = guard_send(c, &p);
@@ -143,7 +144,7 @@ enum err login_factor_right(struct store *st, const struct person *p, void *arg)
 	if (!e && c->attempt->right->kind == FACTOR_RECOVERY)
 		e = lost_ask(c);
 	if (!e)
-		e = session_start(c, &p->id, SESSION_FULL, true);
+		e = session_start(c, &p->id, SESSION_FULL, c->attempt->right->kind);
 	return e ? e : store_person_seen(st, &p->id, c->now);
 }
 
@@ -332,13 +333,14 @@ enum err confirm_factor_right(struct store *st, const struct person *p, void *ar
 	struct call *c = arg;
 	(void)st;
 	enum err e = proof_counts(c, p);
-	return e ? e : session_start(c, &p->id, SESSION_FULL, true);
+	return e ? e : session_start(c, &p->id, SESSION_FULL, c->attempt->right->kind);
 }
 
 /* Only pages of our own, and only those that ask for proof. */
 const char *confirm_next(const struct call *c)
 {
-	static const char *const paths[] = {"/account", "/account/email", "/app", "/mailcode", "/passkey", "/recovery"};
+	static const char *const paths[] = {"/account", "/account/email", "/app",   "/mailcode",
+					    "/passkey", "/recovery",	  HOME_PATH};
 	const char *next = call_field(c, "next");
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!strcmp(paths[i], next))

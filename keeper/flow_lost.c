@@ -32,7 +32,7 @@ enum err lost_begin_anew(struct call *c)
 	enum err e = store_code_live(c->st, &c->person.id, CODE_ADMIN, c->now, &code);
 	if (!e)
 		e = scratch_set_id(&c->session, SCRATCH_ANEW, &code.id);
-	return e ? e : session_start(c, &c->person.id, SESSION_ANEW, false);
+	return e ? e : session_start(c, &c->person.id, SESSION_ANEW, FACTOR_NONE);
 }
 
 enum err lost_anew_lives(struct call *c, bool *ret)

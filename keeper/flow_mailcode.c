@@ -216,7 +216,7 @@ static enum err mailcode_register(struct call *c, struct person *p, const struct
 	if (!e)
 		e = lost_replaced(c, p, &a);
 	if (!e)
-		e = session_start(c, &p->id, SESSION_FULL, true);
+		e = session_start(c, &p->id, SESSION_FULL, FACTOR_MAILCODE);
 	if (!e)
 		e = call_notice(c, p, MAIL_WAY_ADDED, a.name);
 	return e ? e : call_audit(c, "mailcode.registered", "");
@@ -242,7 +242,7 @@ static enum err typed_right(struct call *c, struct person *p, struct typed *t)
 	t->done = !e && due && may_register(c, &there);
 	if (e || t->done)
 		return e ? e : mailcode_register(c, p, &there);
-	return t->place == &at_guard ? session_start(c, &p->id, SESSION_WIZARD, false) : ERR_NONE;
+	return t->place == &at_guard ? session_start(c, &p->id, SESSION_WIZARD, FACTOR_NONE) : ERR_NONE;
 }
 
 static enum err typed_check(struct call *c, struct person *p, void *arg)

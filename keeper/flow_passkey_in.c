@@ -113,7 +113,7 @@ static enum err in(struct store *st, const struct person *p, void *arg)
 	struct call *c = arg;
 	struct person now = *p;
 	/* whoever was in with this browser is out now */
-	enum err e = session_start(c, &p->id, SESSION_FULL, true);
+	enum err e = session_start(c, &p->id, SESSION_FULL, FACTOR_PASSKEY);
 	if (!e && strcmp(now.locale, c->lang) != 0) {
 		snprintf(now.locale, sizeof now.locale, "%s", c->lang);
 		e = store_person_save(st, &now);

@@ -33,7 +33,7 @@ enum err reset_factor_right(struct store *st, const struct person *p, void *arg)
 		e = ERR_DENIED;
 	if (!e && c->attempt->right->kind == FACTOR_RECOVERY)
 		e = lost_ask(c); /* once they are in */
-	return e ? e : session_start(c, &p->id, SESSION_RESET_READY, true);
+	return e ? e : session_start(c, &p->id, SESSION_RESET_READY, c->attempt->right->kind);
 }
 
 static void factor_page(struct call *c)
@@ -102,7 +102,7 @@ static enum err birth_check(struct call *c, struct person *p, void *arg)
 		return ERR_NONE;
 	}
 	if (!e && b->right)
-		e = session_start(c, &p->id, SESSION_RESET_READY, false);
+		e = session_start(c, &p->id, SESSION_RESET_READY, FACTOR_NONE);
 	return e ? e : call_audit(c, b->right ? "reset.birth" : "birth.wrong", "");
 }
 
@@ -149,7 +149,8 @@ static enum err go_on(struct call *c, const struct person *p, struct reset *r)
 	enum err e;
 	if (!proven && c->facts.confirmed)
 		return ERR_NONE;
-	e = session_start(c, &p->id, proven ? SESSION_FULL : SESSION_WIZARD, proven);
+	c->password_right = true; /* set just now */
+	e = session_start(c, &p->id, proven ? SESSION_FULL : SESSION_WIZARD, proven ? c->session.factor : FACTOR_NONE);
 	if (e || !proven) {
 		r->wizard = !e;
 		return e;

@@ -147,7 +147,7 @@ static enum err sheet_take(struct call *c, const struct person *p, struct sheet 
 	if (!e)
 		e = lost_replaced(c, p, &s->row);
 	if (!e)
-		e = session_start(c, &p->id, SESSION_FULL, true);
+		e = session_start(c, &p->id, SESSION_FULL, FACTOR_RECOVERY);
 	if (!e)
 		e = call_notice(c, p, MAIL_SHEET, NULL);
 	return e ? e : call_audit(c, renewed ? "sheet.renewed" : "sheet.registered", "");

@@ -189,7 +189,7 @@ static enum err password_store(struct call *c, struct person *p, void *arg)
 	if (!e)
 		e = store_session_end_all(c->st, &p->id, c->session.digest);
 	if (!e)
-		e = session_start(c, &p->id, c->session.level, false); /* FULL where a factor was imported */
+		e = session_start(c, &p->id, c->session.level, FACTOR_NONE); /* FULL where a factor was imported */
 	return e ? e : call_audit(c, "password.set", "");
 }
 

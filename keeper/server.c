@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "keeper/door_auth.h"
+#include "keeper/door_verify.h"
 #include "keeper/door_web.h"
 #include "keeper/pool.h"
 #include "keeper/server.h"
@@ -27,6 +28,7 @@
 #define OUT_MAX		    (8 * 1024 * 1024) /* answers that a peer does not read */
 #define FAST_THREADS	    8 /* who meet at the disk wait for it together: more of them, longer sharing */
 #define FAST_QUEUE	    2048
+#define VERIFY_THREADS	    4 /* they only read */
 #define HASH_QUEUE	    256
 
 enum kind { KIND_AUTH, KIND_WEB };
@@ -55,7 +57,7 @@ struct server {
 	int epoll, auth_fd, web_fd, stop_fd;
 	struct conn *conns;
 	unsigned auth_conns, web_conns;
-	struct pool *auth, *auth_hash, *web, *web_hash;
+	struct pool *auth, *auth_hash, *web, *web_hash, *verify;
 	int64_t watchdog_ms; /* 0: none */
 	bool stopping;
 };
@@ -196,8 +198,38 @@ static void job_sort(struct keeper *k, struct store *st, void *arg)
 	submit(s, web ? s->web_hash : s->auth_hash, web ? job_web : job_auth, r, first);
 }
 
+/* That a session is used is written by others: who asks for a portal never waits for the disk. */
+static void job_seen(struct keeper *k, struct store *st, void *arg)
+{
+	door_verify_seen(k, st, arg);
+}
+
+static void job_verify(struct keeper *k, struct store *st, void *arg)
+{
+	struct request *r = arg;
+	struct server *s = r->conn->s;
+	struct verify_seen *seen = NULL;
+	if (!gone(r))
+		door_verify_run(k, st, r, &seen);
+	if (seen && pool_submit(s->web, job_seen, seen, false))
+		door_verify_seen(k, NULL, seen); /* the next one says it again */
+	server_done(r);
+}
+
+static void dispatch_verify(struct server *s, struct request *r)
+{
+	if (!pool_submit(s->verify, job_verify, r, false))
+		return;
+	door_verify_busy(r);
+	server_done(r);
+}
+
 static void dispatch(struct server *s, struct request *r)
 {
+	if (r->conn->kind == KIND_WEB && door_verify_asks(r)) {
+		dispatch_verify(s, r);
+		return;
+	}
 	if (r->conn->kind == KIND_WEB) {
 		submit(s, s->web, door_web_hashes(r) ? job_sort : job_web, r, false);
 		return;
@@ -383,6 +415,8 @@ static enum err start_pools(struct server *s)
 	if (!e)
 		e = pool_start(s->k, "web", FAST_THREADS, FAST_QUEUE, false, &s->web);
 	if (!e)
+		e = pool_start(s->k, "verify", VERIFY_THREADS, FAST_QUEUE, false, &s->verify);
+	if (!e)
 		/* whoever floods the form with passwords takes what is left, also of the processor */
 		e = pool_start(s->k, "web-hash", hash, HASH_QUEUE, true, &s->web_hash);
 	return e;
@@ -428,6 +462,7 @@ enum err server_run(struct keeper *k, int auth_fd, int web_fd, int stop_fd, stru
 out:
 	pool_stop(s.auth);
 	pool_stop(s.auth_hash);
+	pool_stop(s.verify);
 	pool_stop(s.web);
 	pool_stop(s.web_hash);
 	while (s.conns)

@@ -82,18 +82,29 @@ static enum err read_session(struct call *c)
 	return e == ERR_NOTFOUND ? ERR_NONE : e;
 }
 
-static enum err touch(struct call *c)
+bool session_used(const struct session *s, int64_t now)
 {
-	if (c->now - c->session.seen < 60 && c->now >= c->session.seen)
-		return ERR_NONE;
-	enum err e = store_begin(c->st);
+	return now - s->seen >= 60 || now < s->seen;
+}
+
+enum err session_seen(struct store *st, const uint8_t digest[static DIGEST_LEN], int64_t now)
+{
+	enum err e = store_begin(st);
 	if (e)
 		return e;
-	e = store_session_seen(c->st, c->session.digest, c->now);
+	e = store_session_seen(st, digest, now);
 	if (!e)
-		e = store_commit(c->st);
+		e = store_commit(st);
 	if (e)
-		store_rollback(c->st);
+		store_rollback(st);
+	return e;
+}
+
+static enum err touch(struct call *c)
+{
+	if (!session_used(&c->session, c->now))
+		return ERR_NONE;
+	enum err e = session_seen(c->st, c->session.digest, c->now);
 	if (e == ERR_NOTFOUND) { /* it ended this moment */
 		c->in = c->reset = false;
 		e = ERR_NONE;
@@ -111,6 +122,15 @@ enum err session_load(struct call *c)
 	memcpy(c->token, cookie, TOKEN_TEXT + 1);
 	enum err e = read_session(c);
 	return !e && (c->in || c->reset) ? touch(c) : e;
+}
+
+enum err session_look(struct call *c)
+{
+	const char *cookie = wire_str(c->m, "session");
+	if (!session_token_form(cookie))
+		return ERR_NONE;
+	memcpy(c->token, cookie, TOKEN_TEXT + 1);
+	return read_session(c);
 }
 
 enum err session_again(struct call *c)
@@ -159,7 +179,7 @@ static enum err token_by(const struct call *c, const char *proof, char ret[stati
 }
 
 /* proof NULL: the token is random. */
-static enum err start(struct call *c, const struct id *person, enum session_level level, bool stepped_up,
+static enum err start(struct call *c, const struct id *person, enum session_level level, enum factor_kind factor,
 		      const char *proof)
 {
 	struct session s = {.person = *person, .level = level, .created = c->now, .seen = c->now};
@@ -167,7 +187,9 @@ static enum err start(struct call *c, const struct id *person, enum session_leve
 	s.kept =
 	    (c->keep == KEEP_AS_BEFORE ? same && c->session.kept : c->keep == KEEP_YES) && c->k->conf->session_keep;
 	session_life(c, same, &s);
-	s.stepped_up = stepped_up ? c->now : same ? c->session.stepped_up : 0;
+	s.stepped_up = factor ? c->now : same ? c->session.stepped_up : 0;
+	s.factor = factor ? factor : same ? c->session.factor : FACTOR_NONE;
+	s.password = c->password_right || (same && c->session.password);
 	snprintf(s.agent, sizeof s.agent, "%s", c->agent);
 	snprintf(s.address, sizeof s.address, "%s", c->address);
 	if (same && c->session.scratch.len)
@@ -186,14 +208,14 @@ static enum err start(struct call *c, const struct id *person, enum session_leve
 	return e;
 }
 
-enum err session_start(struct call *c, const struct id *person, enum session_level level, bool stepped_up)
+enum err session_start(struct call *c, const struct id *person, enum session_level level, enum factor_kind factor)
 {
-	return start(c, person, level, stepped_up, NULL);
+	return start(c, person, level, factor, NULL);
 }
 
 enum err session_start_by(struct call *c, const struct id *person, enum session_level level, const char *proof)
 {
-	return start(c, person, level, false, proof);
+	return start(c, person, level, FACTOR_NONE, proof);
 }
 
 bool session_twice(struct call *c, const char *proof, enum session_level level)

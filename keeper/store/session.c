@@ -49,6 +49,26 @@ static struct seal_where where(const struct session *s, uint8_t extra[static EXT
 	return w;
 }
 
+/* One byte in front of the scratch, which begins with a letter: how the session was proven. */
+#define PROVEN_MAX (2 * FACTOR_PASSKEY + 1)
+
+static void put_proven(struct buf *b, const struct session *s)
+{
+	uint8_t proven = (uint8_t)(2 * s->factor + s->password);
+
+	if (proven)
+		buf_add(b, &proven, 1);
+}
+
+static const uint8_t *take_proven(const uint8_t *at, const uint8_t *end, struct session *s)
+{
+	if (at == end || *at == 0 || *at > PROVEN_MAX)
+		return at;
+	s->factor = (enum factor_kind)(*at / 2);
+	s->password = *at % 2;
+	return at + 1;
+}
+
 /* Into st->box. */
 static enum err seal(struct store *st, const struct session *s)
 {
@@ -58,6 +78,7 @@ static enum err seal(struct store *st, const struct session *s)
 	buf_wipe(&st->plain);
 	part_put(&st->plain, s->agent, strlen(s->agent));
 	part_put(&st->plain, s->address, strlen(s->address));
+	put_proven(&st->plain, s);
 	buf_add(&st->plain, s->scratch.data, s->scratch.len);
 	if (st->plain.failed)
 		return ERR_NOMEM;
@@ -83,6 +104,7 @@ static enum err unseal(struct store *st, struct session *s, struct db_value box)
 		e = part_text(&at, end, s->address, sizeof(s->address));
 	if (e != ERR_NONE)
 		return e;
+	at = take_proven(at, end, s);
 	buf_add(&s->scratch, at, (size_t)(end - at));
 	buf_wipe(&st->plain);
 	return s->scratch.failed ? ERR_NOMEM : ERR_NONE;

@@ -276,7 +276,10 @@ struct session {
 	int64_t stepped_up;		/* when a factor was last proven in it; 0 never */
 	bool kept;			/* "keep me logged in": no idle time ends it once it is FULL */
 	char agent[256], address[64];	/* sealed */
-	struct buf scratch;		/* sealed; what must survive a reload (keeper/scratch.h) */
+	enum factor_kind
+	    factor;	    /* sealed: what stepped_up it; FACTOR_NONE also of sessions begun before this was kept */
+	bool password;	    /* sealed: the password was typed in this login too */
+	struct buf scratch; /* sealed; what must survive a reload (keeper/scratch.h) */
 };
 void session_clear(struct session *s);
 void sessions_clear(struct session *s, size_t n);

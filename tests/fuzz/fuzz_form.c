@@ -36,7 +36,7 @@ static void headers(const char *s)
 	if (request_cookie(s, "kosmo", value, sizeof value))
 		CHECK(*value && strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
 				    strlen(value));
-	if (request_local_path(s))
+	if (text_local_path(s))
 		CHECK(s[0] == '/' && s[1] != '/' && !strpbrk(s, "\\\r\n\t "));
 	if (request_host_is(s, "https://a.example"))
 		CHECK(strlen(s) == 9 || strlen(s) == 13);

@@ -359,6 +359,13 @@ static void values_refused(void **state)
 	    {"limits.exempt = 10.0.0.0/", "10.0.0.0/"},
 	    {"limits.exempt = office", "office"},
 	    {"mail.code_in_subject = maybe", "yes|no"},
+	    {"portal.url = portal", "its path"},
+	    {"portal.url = //evil.example/", "its path"},
+	    {"portal.url = /a b", "its path"},
+	    {"portal.url = /a#b", "its path"},
+	    {"portal.url = javascript://x", "not an address"},
+	    {"portal.url = http://kosmo.example.org/", "localhost alone"},
+	    {"portal.url = https://u@kosmo.example.org/", "leave out user"},
 	    {"passkey.rp_id = 192.0.2.1", "DNS name"},
 	    {"passkey.origins = https://a.example https://b.example/x", "leave out user, path"},
 	    {"passkey.origins = http://a.example", "localhost alone"},
@@ -456,10 +463,31 @@ static void whole_file(void **state)
 	refused(*state, URL "mail.smtp_user = x\n", 0, "smtp_password_file");
 	refused(*state, URL "mail.smtp_password_file = /x\n", 0, "smtp_user");
 	refused(*state, URL "session.idle = 11h\n", 0, "session.idle");
+	refused(*state, URL "portal.url = https://other.example/\n", 0, "one host name");
+	refused(*state, URL "portal.url = /login\n", 0, "own pages");
 	refused(*state, URL "passkey.rp_id = other.example\n", 0, "neither the host of url");
 	refused(*state, URL "passkey.rp_id = org\n", 0, "neither the host of url");
 	refused(*state, URL "passkey.rp_id = osmo.example.org\n", 0, "neither the host of url");
 	refused(*state, URL "passkey.attestation = require\n", 0, "passkey.roots");
+}
+
+static void portal(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} t[] = {{"", ""},
+		 {"/portal/?x=%41", "/portal/?x=%41"},
+		 {"/", "/"},
+		 {"https://KOSMO.example.org:443/Portal", "/Portal"},
+		 {"https://kosmo.example.org", "/"}};
+	char text[200];
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		snprintf(text, sizeof text, URL "portal.url = %s\n", t[i].in);
+		struct conf *c = load(*state, text);
+		assert_string_equal(c->portal_url, t[i].out);
+		conf_free(c);
+	}
 }
 
 static void drop_in(void *folder, const char *name, const char *text)
@@ -554,11 +582,11 @@ static void the_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    WITH_FOLDER(presets),	 WITH_FOLDER(every_key),      WITH_FOLDER(seconds_shown),
-	    WITH_FOLDER(lines_refused),	 WITH_FOLDER(long_lines),     WITH_FOLDER(unknown_keys),
-	    WITH_FOLDER(duplicates),	 WITH_FOLDER(values_refused), WITH_FOLDER(urls),
-	    WITH_FOLDER(whole_file),	 WITH_FOLDER(drop_ins),	      WITH_FOLDER(files_refused),
-	    cmocka_unit_test(the_table),
+	    WITH_FOLDER(presets),	WITH_FOLDER(every_key),	     WITH_FOLDER(seconds_shown),
+	    WITH_FOLDER(lines_refused), WITH_FOLDER(long_lines),     WITH_FOLDER(unknown_keys),
+	    WITH_FOLDER(duplicates),	WITH_FOLDER(values_refused), WITH_FOLDER(urls),
+	    WITH_FOLDER(whole_file),	WITH_FOLDER(portal),	     WITH_FOLDER(drop_ins),
+	    WITH_FOLDER(files_refused), cmocka_unit_test(the_table),
 	};
 
 	umask(022);

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "common/text.h"
 #include "enroll/request.h"
 #include "tests/unit/unit.h"
 
@@ -151,16 +152,16 @@ static void paths(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++)
-		assert_true(request_local_path(good[i]));
+		assert_true(text_local_path(good[i]));
 	for (size_t i = 0; i < COUNT(bad); i++)
-		assert_false(request_local_path(bad[i]));
-	assert_false(request_local_path(NULL));
+		assert_false(text_local_path(bad[i]));
+	assert_false(text_local_path(NULL));
 	memset(longest, '/', sizeof longest);
 	memset(longest + 1, 'a', sizeof longest - 2);
 	longest[1025] = '\0';
-	assert_false(request_local_path(longest));
+	assert_false(text_local_path(longest));
 	longest[1024] = '\0';
-	assert_true(request_local_path(longest));
+	assert_true(text_local_path(longest));
 	assert_true(request_token("0123456789abcdef"));
 	assert_true(request_token("0123456789ABC-_f"));
 	assert_false(request_token("0123456789abcde"));

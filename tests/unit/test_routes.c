@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "common/own_paths.h"
 #include "enroll/request.h"
 #include "enroll/routes.h"
 #include "tests/unit/unit.h"
@@ -88,6 +89,17 @@ static void the_table_is_sound(void **state)
 	}
 }
 
+/* So that no login leads back into them, and no portal is looked for there. */
+static void all_are_own_paths(void **state)
+{
+	(void)state;
+	for (const struct route *r = routes; r->path; r++)
+		assert_int_equal(own_path(r->path), strcmp(r->path, "/") != 0);
+	assert_true(own_path("/login?n=out"));
+	assert_false(own_path("/logins"));
+	assert_false(own_path("/portal/login"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +107,7 @@ int main(void)
 	    cmocka_unit_test(finds_nothing),
 	    cmocka_unit_test(leads_back),
 	    cmocka_unit_test(the_table_is_sound),
+	    cmocka_unit_test(all_are_own_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

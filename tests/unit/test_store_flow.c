@@ -265,6 +265,8 @@ static void sessions(void **state)
 	assert_string_equal(got.agent, s.agent);
 	assert_string_equal(got.address, s.address);
 	assert_int_equal(got.scratch.len, 0);
+	assert_int_equal(got.factor, FACTOR_NONE);
+	assert_false(got.password);
 	session_clear(&got);
 	assert_int_equal(store_session_get(f->st, s.digest, NOW + 1800, 1800, &got), ERR_NOTFOUND);
 	OK(TX(f, store_session_seen(f->st, s.digest, NOW + 1000)));
@@ -273,12 +275,16 @@ static void sessions(void **state)
 
 	got.level = SESSION_FULL;
 	got.stepped_up = NOW + 1700;
+	got.factor = FACTOR_PASSKEY;
+	got.password = true;
 	buf_add(&got.scratch, "a\0b", 3);
 	OK(TX(f, store_session_save(f->st, &got)));
 	session_clear(&got);
 	OK(store_session_get(f->st, s.digest, NOW + 1800, 1800, &got));
 	assert_int_equal(got.level, SESSION_FULL);
 	assert_int_equal(got.stepped_up, NOW + 1700);
+	assert_int_equal(got.factor, FACTOR_PASSKEY);
+	assert_true(got.password);
 	assert_int_equal(got.scratch.len, 3);
 	assert_memory_equal(got.scratch.data, "a\0b", 3);
 	session_clear(&got);
