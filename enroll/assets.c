@@ -1,6 +1,8 @@
 #include "config.h"
 
 #include "enroll/assets.h"
+#include "enroll/qr.h"
+#include "enroll/shops.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -49,36 +51,59 @@ static const char *assets_first(const struct assets *as, const char *suffix)
 	return "";
 }
 
+/* as->a has room for it. false: a kind of file that is not served. */
+static bool assets_put(struct assets *as, const char *name, const unsigned char *data, size_t len)
+{
+	struct asset *a = &as->a[as->n];
+	int n;
+
+	*a = (struct asset){.name = name, .data = data, .len = len};
+	for (size_t i = 0; i < sizeof assets_types / sizeof *assets_types; i++)
+		if (assets_ends(a->name, assets_types[i].suffix))
+			a->type = assets_types[i].type;
+	assets_hash(a->data, a->len, a->hash);
+	n = snprintf(a->url, sizeof a->url, "/static/%s?v=%s", a->name, a->hash);
+	if (!a->type || n < 0 || (size_t)n >= sizeof a->url)
+		return false;
+	as->n++;
+	return true;
+}
+
+static enum err assets_draw(struct assets *as, struct errmsg *m)
+{
+	for (const struct shop *s = shops; s->link; s++) {
+		struct buf *b = &as->drawn[as->drawn_n++];
+		enum err r = qr_png(s->url, b);
+
+		if (r == ERR_NONE && !assets_put(as, s->file, b->data, b->len))
+			r = ERR_INVALID;
+		if (r != ERR_NONE)
+			return err_set(m, r, "%s: the QR code cannot be drawn: %s", s->file, err_text(r));
+	}
+	return ERR_NONE;
+}
+
 enum err assets_load(struct assets *ret, struct errmsg *m)
 {
 	struct assets as = {0};
-	size_t n = 0;
+	size_t n = 0, drawn = 0;
 	enum err r;
 
 	for (const struct embedded *e = embedded; e->path; e++)
 		n++;
-	as.a = calloc(n + 1, sizeof *as.a);
-	if (!as.a)
-		return err_set(m, ERR_NOMEM, "out of memory");
-	for (const struct embedded *e = embedded; e->path; e++) {
-		struct asset *a = &as.a[as.n];
-		int len;
-
-		if (strncmp(e->path, "static/", 7) != 0)
-			continue;
-		*a = (struct asset){.name = e->path + 7, .data = e->data, .len = e->len};
-		for (size_t i = 0; i < sizeof assets_types / sizeof *assets_types; i++)
-			if (assets_ends(a->name, assets_types[i].suffix))
-				a->type = assets_types[i].type;
-		assets_hash(a->data, a->len, a->hash);
-		len = snprintf(a->url, sizeof a->url, "/static/%s?v=%s", a->name, a->hash);
-		r = ERR_INVALID;
-		if (!a->type || len < 0 || (size_t)len >= sizeof a->url) {
-			err_set(m, r, "%s: a kind of file that enrolld does not serve", e->path);
-			free(as.a);
-			return r;
-		}
-		as.n++;
+	for (const struct shop *s = shops; s->link; s++)
+		drawn++;
+	as.a = calloc(n + drawn + 1, sizeof *as.a);
+	as.drawn = calloc(drawn + 1, sizeof *as.drawn);
+	r = as.a && as.drawn ? ERR_NONE : err_set(m, ERR_NOMEM, "out of memory");
+	for (const struct embedded *e = embedded; r == ERR_NONE && e->path; e++)
+		if (strncmp(e->path, "static/", 7) == 0 && !assets_put(&as, e->path + 7, e->data, e->len))
+			r = err_set(m, ERR_INVALID, "%s: a kind of file that enrolld does not serve", e->path);
+	if (r == ERR_NONE)
+		r = assets_draw(&as, m);
+	if (r != ERR_NONE) {
+		assets_free(&as);
+		return r;
 	}
 	as.css_url = assets_first(&as, ".css");
 	as.js_url = assets_first(&as, ".js");
@@ -90,6 +115,9 @@ void assets_free(struct assets *as)
 {
 	if (!as)
 		return;
+	for (size_t i = 0; i < as->drawn_n; i++)
+		buf_free(&as->drawn[i]);
+	free(as->drawn);
 	free(as->a);
 	*as = (struct assets){0};
 }

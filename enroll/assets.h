@@ -1,7 +1,9 @@
-/* What stands in the program itself: templates and static files, embedded at build time by embed.sh. */
+/* What stands in the program itself: templates and static files, embedded at build time by embed.sh, and the QR codes
+ * of shops.h, drawn when it starts. */
 #ifndef KOSMO_ENROLL_ASSETS_H
 #define KOSMO_ENROLL_ASSETS_H
 
+#include "common/buf.h"
 #include "common/err.h"
 #include "enroll/template.h"
 #include <stddef.h>
@@ -25,6 +27,8 @@ struct asset {
 struct assets {
 	struct asset *a;
 	size_t n;
+	struct buf *drawn; /* what is not embedded */
+	size_t drawn_n;
 	const char *css_url, *js_url; /* of the first file of that type; "" if there is none */
 };
 

@@ -4,6 +4,7 @@
 #include "common/text.h"
 #include "enroll/log.h"
 #include "enroll/page.h"
+#include "enroll/shops.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,6 +125,12 @@ static void page_own(const struct page_context *pc, struct values *vs)
 	values_add(vs, "contact", c->contact);
 	values_add(vs, "css_url", pc->site->assets.css_url);
 	values_add(vs, "js_url", pc->site->assets.js_url);
+	for (const struct shop *s = shops; s->link; s++) {
+		const struct asset *picture = assets_find(&pc->site->assets, s->file);
+
+		values_add(vs, s->link, s->url);
+		values_add(vs, s->picture, picture ? picture->url : NULL);
+	}
 }
 
 static enum err page_view(const struct wire_msg *view, struct values *vs)

@@ -81,8 +81,8 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/approve/deny", "approve.deny", "token"},
     {ROUTE_POST, ROUTE_PAGE, "/approve/other", "approve.other", "token"},
 
-    {ROUTE_GET, ROUTE_PAGE, "/app", "app", "n"},
-    {ROUTE_POST, ROUTE_PAGE, "/app", "app", "code name start"},
+    {ROUTE_GET, ROUTE_PAGE, "/app", "app", "on n"},
+    {ROUTE_POST, ROUTE_PAGE, "/app", "app", "code name on start"},
     {ROUTE_GET, ROUTE_QR, "/app/qr.png", "app.qr", "save"},
     {ROUTE_POST, ROUTE_PAGE, "/app/cancel", "app.cancel", ""},
     {ROUTE_GET, ROUTE_PAGE, "/passkey", "passkey", "n"},

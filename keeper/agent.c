@@ -6,52 +6,66 @@
 #include <string.h>
 
 struct word {
-	const char *token, *name;
+	const char *token, *name, *id; /* id: what agent_of calls it; NULL: no help of its own */
 };
 
-/* The first that fits: nearly all of them call themselves Safari too, and many of them Chrome. */
+/* The first that fits: nearly all of them call themselves Safari too, and many of them Chrome. Some are a Chrome under
+ * another name, and take its extensions. */
 static const struct word browsers[] = {
-    {"Edg/", "Edge"},
-    {"EdgA/", "Edge"},
-    {"EdgiOS/", "Edge"},
-    {"Edge/", "Edge"},
-    {"OPR/", "Opera"},
-    {"OPT/", "Opera"},
-    {"Vivaldi/", "Vivaldi"},
-    {"SamsungBrowser/", "Samsung Internet"},
-    {"YJApp", "Yahoo! JAPAN"},
-    {"YJ-", "Yahoo! JAPAN"},
-    {"Line/", "LINE"},
-    {"DuckDuckGo/", "DuckDuckGo"},
-    {"Ddg/", "DuckDuckGo"},
-    {"GSA/", "Google"},
-    {"FxiOS/", "Firefox"},
-    {"Firefox/", "Firefox"},
-    {"CriOS/", "Chrome"},
-    {"Chrome/", "Chrome"},
-    {"Trident/", "Internet Explorer"},
-    {"MSIE ", "Internet Explorer"},
-    {"Safari/", "Safari"},
+    {"Edg/", "Edge", "edge"},
+    {"EdgA/", "Edge", "edge"},
+    {"EdgiOS/", "Edge", "edge"},
+    {"Edge/", "Edge", NULL},
+    {"OPR/", "Opera", "chrome"},
+    {"OPT/", "Opera", NULL},
+    {"Vivaldi/", "Vivaldi", "chrome"},
+    {"SamsungBrowser/", "Samsung Internet", NULL},
+    {"YJApp", "Yahoo! JAPAN", NULL},
+    {"YJ-", "Yahoo! JAPAN", NULL},
+    {"Line/", "LINE", NULL},
+    {"DuckDuckGo/", "DuckDuckGo", NULL},
+    {"Ddg/", "DuckDuckGo", NULL},
+    {"GSA/", "Google", NULL},
+    {"FxiOS/", "Firefox", "firefox"},
+    {"Firefox/", "Firefox", "firefox"},
+    {"CriOS/", "Chrome", "chrome"},
+    {"Chrome/", "Chrome", "chrome"},
+    {"Trident/", "Internet Explorer", NULL},
+    {"MSIE ", "Internet Explorer", NULL},
+    {"Safari/", "Safari", "safari"},
 };
 
-/* Android is a Linux, and an iPhone says "like Mac OS X". */
+/* Android is a Linux, and an iPhone says "like Mac OS X". An iPad calls itself a Macintosh, unless it is told
+ * to ask for pages as for a phone: a "mac" may be one. */
 static const struct word systems[] = {
-    {"Windows", "Windows"}, {"iPhone", "iPhone"}, {"iPad", "iPad"},    {"iPod", "iPod"},   {"Android", "Android"},
-    {"CrOS", "Chromebook"}, {"Macintosh", "Mac"}, {"Mac OS X", "Mac"}, {"Linux", "Linux"},
+    {"Windows Phone", "Windows", NULL}, {"Windows", "Windows", "windows"}, {"iPhone", "iPhone", "iphone"},
+    {"iPad", "iPad", "ipad"},		{"iPod", "iPod", "iphone"},	   {"Android", "Android", "android"},
+    {"CrOS", "Chromebook", "linux"},	{"Macintosh", "Mac", "mac"},	   {"Mac OS X", "Mac", "mac"},
+    {"Linux", "Linux", "linux"},
 };
 
-static const char *find(const struct word *w, size_t n, const char *agent)
+static const struct word *find(const struct word *w, size_t n, const char *agent)
 {
+	static const struct word none = {NULL, NULL, NULL};
 	for (size_t i = 0; i < n; i++)
 		if (strstr(agent, w[i].token))
-			return w[i].name;
-	return NULL;
+			return &w[i];
+	return &none;
+}
+
+static const struct word *browser_of(const char *agent)
+{
+	return find(browsers, sizeof browsers / sizeof *browsers, agent);
+}
+
+static const struct word *system_of(const char *agent)
+{
+	return find(systems, sizeof systems / sizeof *systems, agent);
 }
 
 void agent_words(const char *lang, const char *agent, struct buf *ret)
 {
-	const char *browser = find(browsers, sizeof browsers / sizeof *browsers, agent);
-	const char *system = find(systems, sizeof systems / sizeof *systems, agent);
+	const char *browser = browser_of(agent)->name, *system = system_of(agent)->name;
 	const struct fill values[] = {{"browser", browser}, {"system", system}, {NULL, NULL}};
 	if (browser && !system)
 		buf_adds(ret, browser);
@@ -61,4 +75,14 @@ void agent_words(const char *lang, const char *agent, struct buf *ret)
 				: system ? N_("a browser on {system}")
 					 : N_("a browser")),
 		     values);
+}
+
+struct agent agent_of(const char *agent)
+{
+	const char *system = system_of(agent)->id;
+	return (struct agent){
+	    .system = system,
+	    .browser = browser_of(agent)->id,
+	    .phone = system && (!strcmp(system, "iphone") || !strcmp(system, "ipad") || !strcmp(system, "android")),
+	};
 }

@@ -9,6 +9,7 @@
 #include "keeper/method.h"
 #include "keeper/recovery.h"
 #include "keeper/totp.h"
+#include "keeper/where.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -94,6 +95,7 @@ static void app_page(struct call *c, const struct authenticator *a)
 	view_put(c, "otpauth", buf_str(&uri));
 	view_put(c, "suggested_name", call_has(c, "name") ? call_field(c, "name") : T(c, N_("My authenticator app")));
 	way_view(c);
+	where_app_view(c);
 	view_page(c, "app");
 }
 

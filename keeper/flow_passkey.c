@@ -7,6 +7,7 @@
 #include "keeper/agent.h"
 #include "keeper/method.h"
 #include "keeper/passkey_form.h"
+#include "keeper/where.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ static void page(struct call *c)
 	view_put(c, "guess", buf_str(&guess));
 	view_put(c, "suggested_name", call_has(c, "name") ? call_field(c, "name") : buf_str(&guess));
 	way_view(c);
+	where_view(c);
 	view_page(c, "passkey");
 }
 

@@ -150,8 +150,10 @@ void flow_method(struct call *c)
 		view_item(c, "methods", n, "title", T(c, m->title));
 		view_item(c, "methods", n, "text", T(c, m->text));
 		view_item(c, "methods", n, "recommended", n == 0 ? "1" : "");
+		view_item(c, "methods", n, m->id, "1"); /* its picture */
 		n++;
 	}
+	view_put(c, "paper", require_offers(&c->facts, FACTOR_RECOVERY) ? "1" : "");
 	view_page(c, "method");
 }
 
@@ -252,6 +254,7 @@ void flow_done(struct call *c)
 	} else {
 		e = ERR_NONE;
 		view_put(c, "method", m->id);
+		view_put(c, m->id, "1"); /* its picture */
 		view_put(c, "lead", T(c, m->lead));
 		view_put(c, "then", T(c, m->then));
 		view_put(c, "button", T(c, m->button));

@@ -144,8 +144,14 @@ class Browser:
     def all(self, css):
         return self.d.find_elements(By.CSS_SELECTOR, css)
 
+    def visible(self, e):
+        """selenium's is_displayed takes what a closed summary hides for displayed."""
+        return self.d.execute_script("return arguments[0].checkVisibility()", e)
+
     def type(self, name, text):
         e = self.find(f"input[name={name}]:not([type=hidden])")
+        if not self.visible(e):  # behind a summary
+            e.find_element(By.XPATH, "ancestor::details/summary").click()
         e.clear()
         e.send_keys(text)
 

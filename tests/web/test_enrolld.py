@@ -301,6 +301,21 @@ def test_qr(door, tmp_path):
     assert r.headers["Content-Disposition"].startswith("attachment")
 
 
+SHOPS = {"google-apple": "https://apps.apple.com/app/id388497605", "microsoft-apple": "https://apps.apple.com/app/id983156458",
+         "google-android": "https://play.google.com/store/apps/details?id=com.google.android.apps.authenticator2",
+         "microsoft-android": "https://play.google.com/store/apps/details?id=com.azure.authenticator"}
+
+
+@pytest.mark.parametrize("shop", SHOPS)
+def test_the_shops_pictures_lead_to_the_apps(door, tmp_path, shop):
+    r = door.ask("GET", f"/static/shop-{shop}.png")
+    assert r.headers["Content-Type"] == "image/png" and r.headers["ETag"]
+    png = tmp_path / "shop.png"
+    png.write_bytes(r.body)
+    out = subprocess.run(["zbarimg", "--quiet", "--raw", str(png)], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == SHOPS[shop]
+
+
 def test_state_is_json(door):
     r = door.ask("GET", "/first/email/state")
     assert r.headers["Content-Type"] == "application/json" and json.loads(r.text) == {"done": True}

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 from browser import Browser, Site, app_code, mailed, read_qr
-from harness import Person
+from harness import Person, wait_until
 from kosmo_wire import Client
 from selenium.webdriver.common.by import By
 
@@ -114,6 +114,11 @@ def secret_of(uri):
     return uri.split("secret=")[1].split("&")[0]
 
 
+def key_of(b):
+    """The key as the page has it, perhaps behind a summary."""
+    return b.find("#key").get_attribute("textContent")
+
+
 def register(b, site):
     """The key, the recovery codes and the code that is used up."""
     secret = secret_of(qr(b, site))
@@ -185,18 +190,21 @@ def test_from_the_letter_to_the_account(site, member, browser, other_browser):
     b.at("/app")
     uri = qr(b, site)
     assert uri.startswith("otpauth://totp/")
-    key = b.find("#key").text
+    key = key_of(b)
     assert key.replace(" ", "") == secret_of(uri)
     assert all(len(g) == 4 for g in key.split())
-    assert b.find("a[href^='otpauth:']").get_attribute("href").split("secret=")[1][:32] == secret_of(uri)
+
+    the_app_where_it_is_needed(b, site, secret_of(uri))
+    the_key_on_the_phone(b, site, key)
+    app_page(b, site, "chrome")
 
     # the same key after a wrong code and after a reload
     right = app_code(secret_of(uri))
     b.fill(code="000000" if right != "000000" else "111111")
-    assert b.error("code") and b.find("#key").text == key
+    assert b.error("code") and key_of(b) == key
     b.d.refresh()
     b.get(site.url + "/app")
-    assert b.find("#key").text == key and qr(b, site) == uri
+    assert key_of(b) == key and qr(b, site) == uri
     right = app_code(secret_of(uri))
     b.fill(code=f" {right[:3]} {right[3:]}", name="わたしの電話")
     b.at("/recovery")
@@ -217,6 +225,68 @@ def test_from_the_letter_to_the_account(site, member, browser, other_browser):
     # the letter's password is dead
     log_out(b, site).fill(login=member.login, password=member.initial)
     assert "not right" in b.text
+
+
+AGENTS = {
+    "iphone": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 "
+              "Mobile/15E148 Safari/604.1",
+    "android": "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36",
+    "mac": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 Safari/605.1.15",
+    "chrome": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+    "edge": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 "
+            "Edg/130.0.0.0",
+}
+
+
+def app_page(b, site, agent, on=""):
+    b.d.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": AGENTS[agent]})
+    b.get(f"{site.url}/app{on and '?on=' + on}")
+    return [a.get_attribute("href") for a in b.all("main a")], b.text
+
+
+def shown(b, css):
+    """Wholly within the window, and nothing lies over its middle."""
+    return b.d.execute_script("""var e = document.querySelector(arguments[0]), r = e.getBoundingClientRect();
+        return r.top >= 0 && r.bottom <= innerHeight && r.left >= 0 && r.right <= innerWidth &&
+            e.contains(document.elementFromPoint((r.left + r.right) / 2, (r.top + r.bottom) / 2))""", css)
+
+
+def the_app_where_it_is_needed(b, site, secret):
+    """At /app: what this device needs stands first and open, its key and code are the same everywhere."""
+    for agent, shop, other in (("iphone", "apps.apple.com", "play.google"), ("android", "play.google", "apps.apple.com")):
+        links, text = app_page(b, site, agent)
+        assert sum(shop in a for a in links) == 2 and not any(other in a for a in links), links
+        assert any(a.startswith("otpauth:") and secret in a for a in links) and "paid apps are not needed" in text
+        assert ("Passwords" in text) == (agent == "iphone") and key_of(b).replace(" ", "") == secret and not b.all(".qr")
+    links, text = app_page(b, site, "chrome")
+    assert b.visible(b.find(".qr img")) and "paid ones are not needed" in text and not any("otpauth" in a for a in links)
+    assert [len(b.all(f"img[src*='shop-'][src*='-{shop}.png?v=']")) for shop in ("apple", "android")] == [2, 2]
+    assert not any(b.visible(img) for img in b.all("img[src*='shop-']")), "one picture at a time for a camera"
+    b.find(".part details summary").click()
+    assert [b.visible(img) for img in b.all("img[src*='shop-']")] == [True, True, False, False]
+    assert "iPad" in app_page(b, site, "mac")[1] and "on=here" in "".join(app_page(b, site, "mac")[0])
+    links, text = app_page(b, site, "chrome", "computer")
+    assert any("chromewebstore" in a for a in links) and "draw a frame" in text and "company" in text and "master" not in text
+    links, text = app_page(b, site, "edge", "computer")
+    assert any("microsoftedge" in a for a in links) and "master password" in text and "company" in text and "frame" not in text
+    assert any("save=1" in a for a in links) and b.visible(b.find(".qr img"))
+    b.fill(code="12")
+    assert b.error("code") and "master password" in b.text, "a wrong code leaves one where one was"
+    assert app_page(b, site, "edge", "nowhere")[1] == app_page(b, site, "edge")[1]
+
+
+def the_key_on_the_phone(b, site, key):
+    """The copy button stays in sight of who reads about the key or types the code, and copies it."""
+    b.d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, "height": 640, "deviceScaleFactor": 1, "mobile": True})
+    app_page(b, site, "android")
+    for css in "a[href^='otpauth:']", "#key", "#f-code", "button.main":
+        b.d.execute_script("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", css)
+        assert shown(b, "button.stay") and shown(b, css), css
+    b.d.execute_cdp_cmd("Browser.grantPermissions", {"origin": site.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    b.find("button.stay").click()
+    wait_until(lambda: "Copied" in b.find("button.stay").text, 5, "the key was copied")
+    assert b.d.execute_async_script("navigator.clipboard.readText().then(arguments[0])") == key.replace(" ", "")
+    b.d.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_wrong_and_replayed_codes_and_recovery(site, member, browser):
@@ -271,7 +341,7 @@ def test_wrong_birth_dates_are_explained_and_counted(site, member, browser):
 def test_resumes_on_another_device_behind_a_mailed_code(site, member, browser, other_browser):
     b, o = browser, other_browser
     to_app(b, site, member)
-    key = b.find("#key").text
+    key = key_of(b)
     open_login(o, site).fill(login=member.login, password=NEW_PASSWORD)
     o.at("/login/mail")
     assert f"{member.login}@" not in o.text and "@example.jp" in o.text
@@ -281,7 +351,7 @@ def test_resumes_on_another_device_behind_a_mailed_code(site, member, browser, o
     assert link is None
     o.fill(code=code)
     o.at("/app")
-    assert o.find("#key").text == key
+    assert key_of(o) == key
     register(o, site)
     # the first browser has not proven that factor: it is asked before anything else
     b.get(site.url + "/account")
@@ -384,6 +454,9 @@ def test_without_javascript(site, member):
         b.press()
         b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
         b.at("/first/done").press("button[value=app]")
+        links, _ = app_page(b, site, "iphone")
+        assert any(a.startswith("otpauth:") for a in links) and b.visible(b.find("#key")) and not b.visible(b.find("button.stay"))
+        app_page(b, site, "edge", "computer")
         _, codes, _ = register(b, site)
         assert len(codes) == 10
         site.mail(member.login)
@@ -566,13 +639,13 @@ def test_a_new_letter_ends_what_the_old_one_began(site, member, browser, other_b
     open_login(b, site).fill(login=member.login, password=member.initial)
     b.at("/first/email")
     email_to_app(b, site, member)
-    key = b.find("#key").text
+    key = key_of(b)
     member.initial = reissued(site, member.login, "--replace-own")
     open_login(b, site).fill(login=member.login, password=member.initial)
     b.at("/login/mail").fill(code=mailed(site.mail(member.login))[0])
     b.at("/first/password").fill(new=NEW_PASSWORD, again=NEW_PASSWORD)
     b.at("/first/done").press("button[value=app]")
-    assert b.at("/app").find("#key").text != key
+    assert key_of(b.at("/app")) != key
 
 
 def test_a_corrected_address_ends_the_link_to_the_old_one(site, member, browser):
