@@ -16,7 +16,8 @@
 #define HALF_LIFE    900  /* seconds to type the code after the password, and for each step of a forgotten one */
 #define LOST_LIFE    3600 /* seconds after a recovery code for saying that the phone was lost, and registering another */
 
-#define HOME_PATH "/auth/next" /* another name of "/" */
+#define HOME_PATH	"/auth/next"	       /* another name of "/" */
+#define HOME_BY_PASSKEY HOME_PATH "?n=passkey" /* for a place that nothing but a passkey opens */
 
 #define RESET_FACTOR_PATH   "/forgot/factor"
 #define RESET_BIRTH_PATH    "/forgot/birth-date"
@@ -284,6 +285,8 @@ enum err sheet_prepare(struct call *c, const struct person *p);
 enum err way_registered(struct call *c, const struct person *p, const struct authenticator *a, const char *event);
 /* What a page that registers a way shows beside it: the wizard's next step, or how to leave it. */
 void way_view(struct call *c);
+/* Where somebody goes who registered a way: on with the login or the wizard, or to the account, where it began. */
+const char *way_next(const struct call *c);
 /* The page that says that no more can be added. */
 void ways_full(struct call *c);
 /* A name for a list: trimmed NFKC text of 1..40 characters without control characters. */
@@ -321,6 +324,8 @@ bool login_code_right(struct call *c, enum factor_kind asked);
 bool confirm_code_right(struct call *c, enum factor_kind asked);
 /* Field next, if it is a page of ours that asks for proof; else the account. */
 const char *confirm_next(const struct call *c);
+/* What a page that asks for proof shows of it: next, onward (to a portal), only_passkey. */
+void confirm_view(struct call *c);
 /* Says that too many wrong codes switched this factor off; that a mailed one was not right (mailcode_try). */
 void factor_off_error(struct call *c, enum factor_kind asked);
 void mailcode_error(struct call *c, enum err result, int64_t wait);

@@ -70,7 +70,7 @@ static void proof_page(const struct call *c, const struct need *n, char *ret, si
 	if (n->passkey && !c->facts.passkey)
 		snprintf(ret, cap, "%s", require_offers(&c->facts, FACTOR_PASSKEY) ? "/passkey" : "");
 	else
-		snprintf(ret, cap, "%s?next=" HOME_PATH, confirm_path(c));
+		snprintf(ret, cap, "%s?next=%s", confirm_path(c), n->passkey ? HOME_BY_PASSKEY : HOME_PATH);
 }
 
 /* A page that is to be read can be led elsewhere, and back. */

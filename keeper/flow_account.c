@@ -54,6 +54,7 @@ void flow_account(struct call *c)
 		view_failure(c, e, "the account");
 		goto out;
 	}
+	view_put(c, "portal", c->k->conf->portal_url);
 	view_put(c, "name", c->person.name);
 	view_put(c, "login", c->person.login);
 	view_put(c, "email", c->person.email_verified ? c->person.email : "");

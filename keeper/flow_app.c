@@ -145,6 +145,12 @@ enum err way_registered(struct call *c, const struct person *p, const struct aut
 	return e ? e : call_audit(c, event, "");
 }
 
+const char *way_next(const struct call *c)
+{
+	bool here = c->in && !c->unmet && !c->anew && !c->back[0] && scratch_kind(&c->session) == SCRATCH_NONE;
+	return here && c->k->conf->portal_url[0] ? "/account" : "/";
+}
+
 void ways_full(struct call *c)
 {
 	view_trouble(c, 409, T(c, N_("There are too many ways to log in")),

@@ -339,13 +339,22 @@ enum err confirm_factor_right(struct store *st, const struct person *p, void *ar
 /* Only pages of our own, and only those that ask for proof. */
 const char *confirm_next(const struct call *c)
 {
-	static const char *const paths[] = {"/account", "/account/email", "/app",   "/mailcode",
-					    "/passkey", "/recovery",	  HOME_PATH};
+	static const char *const paths[] = {"/account", "/account/email", "/app",    "/mailcode",
+					    "/passkey", "/recovery",	  HOME_PATH, HOME_BY_PASSKEY};
 	const char *next = call_field(c, "next");
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (!strcmp(paths[i], next))
 			return paths[i];
 	return "/account";
+}
+
+void confirm_view(struct call *c)
+{
+	const char *next = confirm_next(c);
+	bool only = !strcmp(next, HOME_BY_PASSKEY);
+	view_put(c, "next", next);
+	view_put(c, "onward", only || !strcmp(next, HOME_PATH) ? "1" : "");
+	view_put(c, "only_passkey", only ? "1" : "");
 }
 
 const char *confirm_path(const struct call *c)
@@ -373,7 +382,7 @@ void flow_confirm(struct call *c)
 	if (c->post && confirm_code_right(c, FACTOR_NONE))
 		return;
 	code_look(c);
-	view_put(c, "next", confirm_next(c));
+	confirm_view(c);
 	view_put(c, "self", "/account/confirm");
 	view_put(c, "sheet", sheet_only(c) ? "1" : "");
 	view_put(c, "another", c->facts.mail || c->facts.passkey ? "/account/confirm/another" : "");

@@ -163,7 +163,7 @@ static void mailcode_page(struct call *c, const struct place *pl)
 	view_put(c, "off", off ? "1" : "");
 	view_put(c, "another", pl->another ? pl->another : "");
 	if (pl->next)
-		view_put(c, "next", confirm_next(c));
+		confirm_view(c);
 	snprintf(resend, sizeof resend, "%s/again", pl->path);
 	view_again(c, pl->path, resend, wait);
 	view_page(c, "mail-code");
@@ -288,7 +288,7 @@ static void typed_in(struct call *c, const struct place *pl)
 	if (e) {
 		view_failure(c, e, "a mailed code");
 	} else if (!t.result) {
-		view_redirect(c, t.done && !t.replaced ? "/account?n=mail-added" : "/");
+		view_redirect(c, t.done && !t.replaced && !c->back[0] ? "/account?n=mail-added" : "/");
 	} else {
 		if (call_has(c, "code"))
 			mailcode_error(c, t.result, t.wait);
@@ -406,7 +406,7 @@ static void another_page(struct call *c, const struct place *pl, const char *sel
 		view_put(c, "mail", pl->path);
 	view_put(c, "recovery", left ? "1" : "");
 	if (pl->next)
-		view_put(c, "next", confirm_next(c));
+		confirm_view(c);
 	view_page(c, "another");
 }
 

@@ -137,7 +137,7 @@ static void store_it(struct call *c, struct passkey_reply *r, struct making *m)
 	} else if (m->result)
 		expired(c);
 	else
-		view_redirect(c, "/");
+		view_redirect(c, way_next(c));
 }
 
 static bool named(struct call *c, unsigned transports, char ret[static NAME_MAX_BYTES + 1])

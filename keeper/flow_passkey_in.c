@@ -159,7 +159,7 @@ static void page(struct call *c, const struct place *pl)
 	view_put(c, "code", c->facts.app ? pl->code : "");
 	view_put(c, "another", pl->another ? pl->another : "");
 	if (pl->next)
-		view_put(c, "next", confirm_next(c));
+		confirm_view(c);
 	view_page(c, "passkey-use");
 }
 

@@ -1,0 +1,143 @@
+"""A portal's question over the wire: in every state of a session, with a clock that moves, and for people who are shut out."""
+import base64
+import shutil
+import tempfile
+
+import pytest
+
+from test_web_door import STATES, Door, Member, Visitor, full, staff
+from harness import Person, wait_until
+from passkey import put_passkey
+
+PATH = "/portal/page?x=1"
+BACK = "path-" + base64.urlsafe_b64encode(PATH.encode()).decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def door():
+    folder = tempfile.mkdtemp(prefix="kosmo-")
+    people = [Member(f"m{i:03d}") for i in range(20)] + [Person(f"s{i:03d}") for i in range(20)]
+    d = Door(folder, people)
+    d.members = iter([p for p in people if isinstance(p, Member)])
+    d.staff = iter([p for p in people if not isinstance(p, Member)])
+    d.start()
+    yield d
+    d.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def verify(v, **fields):
+    kind, view = v.client.ask("verify", {k: x for k, x in {"session": v.cookie, "page": "1", "uri": PATH, **fields}.items() if x is not None})
+    assert kind == "verified"
+    return view
+
+
+def status(v, **fields):
+    return int(verify(v, **fields)["status"])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_in_every_state(door, state):
+    make, page, _ = STATES[state]
+    v = make(door)
+    view = verify(v)
+    if state.startswith(("in", "codes shown")):
+        assert view["status"] == "200" and view["user"] == v.person.login and "redirect" not in view
+        assert view["method"] == ("password+mail" if state == "in by mail" else "password+app")
+    else:
+        assert view == {"status": "401", "redirect": page, "cookie.back": BACK}
+        assert verify(v, page=None) == {"status": "401"}, "a script's call is led nowhere"
+
+
+def test_what_a_place_needs(door):
+    v = full(door)
+    began = int(door.now())
+    view = verify(v)
+    assert abs(int(view["time"]) - began) < 60 and view["name"] == f"Test {v.person.login}"
+    assert status(v, need="second-factor") == status(v, within="1") == status(v, need="second-factor", within="10080") == 200
+    assert verify(v, need="passkey") == {"status": "403", "redirect": "/passkey", "cookie.back": BACK}, "has none"
+    door.move_clock(door.offset + 301)
+    assert status(v) == status(v, within="6") == 200
+    view = verify(v, within="5")
+    assert view == {"status": "403", "redirect": "/account/confirm?next=/auth/next", "cookie.back": BACK}
+    assert verify(v, within="5", page=None) == {"status": "403"}
+    # there and back
+    assert v.get("confirm", next="/auth/next")["v.onward"] == "1"
+    assert v.post("confirm", code=v.code(), next="/auth/next")["redirect"] == "/auth/next"
+    view = v.take(v.raw("home", "GET", cookie=v.cookie, back=None))
+    assert view["redirect"] == "/account"
+    kind, view = v.client.ask("web", {"action": "home", "method": "GET", "session": v.cookie, "lang": "en", "back": BACK})
+    assert view["redirect"] == PATH and view["cookie.back"] == "", "once"
+    assert status(v, within="5") == 200
+    put_passkey(door, v.person)
+    view = verify(v, need="passkey", within="5")
+    assert view["status"] == "403" and view["redirect"] == "/account/confirm/passkey?next=/auth/next?n=passkey"
+    door.move_clock(door.offset - 400)
+    assert status(v, within="5") == 403, "a proof from the future counts for nothing"
+    door.move_clock(door.offset + 400)
+
+
+def test_what_is_not_understood_lets_nobody_in(door):
+    v = full(door)
+    for fields in ({"need": "pass-key"}, {"need": ""}, {"need": "passkey "}, {"within": "0"}, {"within": "-5"}, {"within": "10081"},
+                   {"within": "5m"}, {"within": ""}, {"within": "99999999999999999999"}):
+        assert verify(v, **fields) == {"status": "400"}, fields
+    for session in (None, "", "x" * 43, v.cookie[:-1], v.cookie + "A", v.cookie.swapcase()):
+        assert verify(v, session=session)["status"] == "401", session
+    assert status(v) == 200
+
+
+def test_out_at_the_next_request(door):
+    """Logged out, ended from another device, disabled, removed, past its time: at once each."""
+    v = full(door)
+    assert status(v) == 200
+    v.post("logout")
+    assert status(v) == 401
+    other = full(door)
+    v = Visitor(door, other.person).log_in().factor()
+    assert status(other) == status(v) == 200
+    assert "redirect" in v.post("sessions.end")
+    assert status(other) == 401 and status(v) == 200
+    door.ctl("user", "disable", v.person.login)
+    assert status(v) == 401
+    door.ctl("user", "enable", v.person.login)
+    v = full(door)
+    assert status(v) == 200
+    door.ctl("user", "delete", "--yes", v.person.login)
+    assert status(v) == 401
+    v = full(door)
+    door.ctl("user", "logout", v.person.login)
+    assert status(v) == 401
+    v = full(door)
+    door.ctl("user", "expire", v.person.login, "2020-01-01")
+    assert status(v) == 401
+    v = full(door)
+    door.write("UPDATE person SET terms = 2 WHERE login = ?", v.person.login)
+    assert status(v) == 500, "a row that somebody else wrote names nobody"
+
+
+def test_use_of_the_portal_is_use(door):
+    """Half an hour's pauses count from the last request to the portal; the store is written once a minute at most."""
+    v = full(door)
+    seen = lambda: door.rows("SELECT s.seen FROM session s JOIN person p ON p.id = s.person WHERE p.login = ?", v.person.login)[0][0]  # noqa: E731
+    for _ in range(3):
+        door.move_clock(door.offset + 1500)
+        before = int(door.now())
+        assert status(v) == 200
+        wait_until(lambda: seen() >= before, 10, "the session's use to be written")
+    first = seen()
+    door.move_clock(door.offset + 50)
+    assert status(v) == 200
+    Visitor(door).get("login")
+    door.move_clock(door.offset + 1500)
+    assert seen() == first
+    assert status(v) == 200
+    wait_until(lambda: seen() > first, 10, "the session's use to be written")
+    door.move_clock(door.offset + 1801)
+    assert status(v) == 401
+
+
+def test_passwords_alone_are_nothing(door):
+    v = staff(door).log_in()
+    assert verify(v)["redirect"] == "/login/code"
+    assert verify(v, need="second-factor")["status"] == "401"
