@@ -100,7 +100,7 @@ static bool verify_person(struct MHD_Response *r, const struct wire_msg *m)
 	if (!user || !*user || !verify_login_plain(user) || !full || !method || !verify_login_plain(method) || !when ||
 	    !*when || when[strspn(when, "0123456789")])
 		return false;
-	verify_percent(&name, full);
+	verify_percent(&name, *full ? full : user); /* a header has a value */
 	return buf_str(&name) && verify_add(r, "Remote-User", user) && verify_add(r, "Remote-Name", buf_str(&name)) &&
 	       verify_add(r, "Remote-Method", method) && verify_add(r, "Remote-Auth-Time", when);
 }

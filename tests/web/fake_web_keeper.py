@@ -36,18 +36,18 @@ class FakeKeeper:
         try:
             while True:
                 kind, fields, ident = wire.receive(conn)
-                assert kind == "web"
+                answer = {"web": "view", "verify": "verified"}[kind]
                 fields = {k: v.decode() for k, v in fields.items()}
                 self.seen.append(fields)
-                threading.Thread(target=self._answer, args=(conn, fields, ident), daemon=True).start()
+                threading.Thread(target=self._answer, args=(conn, answer, fields, ident), daemon=True).start()
         except (EOFError, OSError):
             return
 
-    def _answer(self, conn, fields, ident):
+    def _answer(self, conn, kind, fields, ident):
         view = self.handler(fields)
         if view is None:
             return
-        frame = view if isinstance(view, bytes) else wire.encode("view", view, ident)
+        frame = view if isinstance(view, bytes) else wire.encode(kind, view, ident)
         try:
             with self.lock:
                 conn.sendall(frame)

@@ -6,8 +6,10 @@ import tempfile
 import pytest
 
 from test_web_door import STATES, Door, Member, Visitor, full, staff
+from fake_web_keeper import FakeKeeper
 from harness import Person, wait_until
 from passkey import put_passkey
+from test_enrolld import Door as Alone
 
 PATH = "/portal/page?x=1"
 BACK = "path-" + base64.urlsafe_b64encode(PATH.encode()).decode().rstrip("=")
@@ -141,3 +143,72 @@ def test_passwords_alone_are_nothing(door):
     v = staff(door).log_in()
     assert verify(v)["redirect"] == "/login/code"
     assert verify(v, need="second-factor")["status"] == "401"
+
+
+# ---- kosmo-enrolld alone, in front of a scripted keeper ----
+
+IN = {"status": "200", "user": "hanako@x", "name": "山田 花子~", "method": "password+app", "time": "1700000000"}
+OUT = {"status": "401", "redirect": "/login", "cookie.back": BACK}
+PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+
+
+@pytest.fixture(scope="module")
+def alone():
+    d = Alone(url="https://portal.example.jp")
+    d.says = IN
+    d.keeper = FakeKeeper(d.web, lambda fields: d.says)
+    d.start()
+    yield d
+    d.keeper.close()
+    d.stop()
+
+
+def test_what_the_proxy_is_told(alone):
+    r = alone.ask("GET", "/auth/verify")
+    assert (r.status, r.body) == (200, b"")
+    assert {k: v for k, v in r.headers.items() if k.startswith("Remote-")} == {
+        "Remote-User": "hanako@x", "Remote-Name": "%E5%B1%B1%E7%94%B0%20%E8%8A%B1%E5%AD%90~", "Remote-Method": "password+app",
+        "Remote-Auth-Time": "1700000000"}
+    assert r.headers["Cache-Control"] == "no-store" and not r.cookies
+    alone.says = {**IN, "name": ""}
+    assert alone.ask("GET", "/auth/verify").headers["Remote-Name"] == "hanako%40x"
+    alone.says = OUT
+    r = alone.ask("GET", "/auth/verify", headers=PAGE)
+    assert (r.status, r.headers["Location"], r.headers["WWW-Authenticate"]) == (401, "/login", "Cookie")
+    assert r.cookies == [f"__Host-kosmo-back={BACK}; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600"]
+    assert not [k for k in r.headers if k.startswith("Remote-")]
+    r = alone.ask("GET", "/auth/verify?redirect=yes&within=5", headers=PAGE)
+    assert (r.status, r.headers["Location"], len(r.cookies)) == (303, "/login", 1)
+    alone.says = {"status": "403"}
+    r = alone.ask("GET", "/auth/verify?redirect=yes", headers=PAGE)
+    assert (r.status, r.headers["Location"], r.cookies) == (403, None, [])
+
+
+def test_what_the_keeper_is_asked(alone):
+    alone.says = OUT
+    for headers, page in ((PAGE, True), ({"Accept": "text/html"}, True), ({}, False), ({"Accept": "*/*"}, False),
+                          ({"Accept": "text/html", "Sec-Fetch-Mode": "cors"}, False), ({"Sec-Fetch-Mode": "no-cors"}, False),
+                          ({"Accept": "text/html", "X-Requested-With": "XMLHttpRequest"}, False)):
+        alone.ask("GET", "/auth/verify?need=passkey&within=7", headers={"X-Forwarded-Uri": "/p?q", "Cookie": "a=b; __Host-kosmo=abc", **headers})
+        seen = alone.keeper.seen[-1]
+        assert seen == {"session": "abc", "need": "passkey", "within": "7", **({"page": "1", "uri": "/p?q"} if page else {})}, headers
+    for method, uri, taken in (("GET", "/p", "/p"), ("HEAD", "/p", "/p"), ("POST", "/p", None), ("PUT", "/p", None), ("GET", "//evil", None),
+                               ("GET", "https://evil/", None), ("GET", "/" + "a" * 1024, None), ("GET", "/a\\b", None)):
+        alone.ask("GET", "/auth/verify", headers={**PAGE, "X-Forwarded-Method": method, "X-Forwarded-Uri": uri})
+        assert alone.keeper.seen[-1].get("uri") == taken, (method, uri)
+    before = len(alone.keeper.seen)
+    for query in ("nead=passkey", "need=passkey&need=second-factor", "need=passkey&x", "need=%zz", "redirect=no", "redirect="):
+        assert alone.ask("GET", "/auth/verify?" + query, headers=PAGE).status == 400, query
+    assert alone.ask("POST", "/auth/verify", {}).status == 405 and alone.ask("GET", "/auth/verify", host="evil.example").status == 421
+    assert len(alone.keeper.seen) == before
+
+
+def test_a_keeper_of_another_version_lets_nobody_in(alone):
+    for says in ({**IN, "user": ""}, {**IN, "user": "a\nb"}, {**IN, "user": "あ"}, {**IN, "time": ""}, {**IN, "time": "1x"}, {**IN, "method": "a b"},
+                 {k: v for k, v in IN.items() if k != "name"}, {"status": "204"}, {"status": "302", "redirect": "/login"}, {"status": "x"}, {},
+                 {**OUT, "redirect": "//evil"}, {**OUT, "redirect": "https://evil/"}, {**OUT, "cookie.back": "a; Domain=evil"}):
+        alone.says = says
+        r = alone.ask("GET", "/auth/verify", headers=PAGE)
+        assert r.status == 500 and "Location" not in r.headers and "Remote-User" not in r.headers, says
+    alone.says = IN
+    assert alone.ask("GET", "/auth/verify").status == 200
