@@ -280,6 +280,8 @@ def test_to_the_portal_and_on(site):
         assert v.get(path).status == 404, path
     assert v.get("/portal/records/x?need=second-factor&within=9999").status == 303
 
+    assert v.get("/portal/x", Service_Worker="script").status == 403
+
     # the address is the browser's, not nginx's and not what it claims
     assert "127.0.0.7" in site.ctl("audit", "--person", v.person.login) and "192.0.2.66" not in site.ctl("audit")
 
@@ -375,6 +377,7 @@ def test_caddy(caddy):
     assert v.passkey(credential) == "/portal/records/1?b=c"
     v.ask("POST", "/portal/form", {"a": "1"})
     assert v.status == 200
+    assert v.get("/portal/x", Service_Worker="script").status == 403
     v.jar.clear()
     v.ask("GET", "/portal/api", headers=CALL)
     assert (v.status, v.to) == (401, None)
