@@ -56,6 +56,8 @@ static const struct {
     [OPT_ADDRESSES] = {"addresses", 0, false, NULL, "show whole addresses and logins"},
     [OPT_RETRY] = {"retry", 0, false, NULL, "try all that wait again now"},
     [OPT_DROP] = {"drop", 0, false, "ID", "give the waiting mail ID up"},
+    [OPT_LETTERS] = {"letters", 0, false, NULL,
+		     "keep the initial passwords for kosmoctl letters, sealed, and write no file of them"},
     [OPT_DUE] = {"due", 0, false, NULL, "only where the time for the confirmation is over"},
 };
 

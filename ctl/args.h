@@ -46,6 +46,7 @@ enum args_option {
 	OPT_RETRY,
 	OPT_DROP,
 	OPT_FORMER_EMAIL,
+	OPT_LETTERS,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT64_C(1) << (o))

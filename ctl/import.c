@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "ctl/commands.h"
 #include "ctl/import.h"
+#include "ctl/person.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -31,7 +32,7 @@ static enum ctl_exit import_files(struct import *im)
 	if (!S_ISREG(st.st_mode))
 		return ctl_input("%s: it is no regular file (it is read twice, so a pipe will not do)", im->file);
 	im->size = st.st_size;
-	enum err e = im->dry ? ERR_NONE : passfile_open(&im->pass, im->args->value[OPT_PASSWORDS], &m);
+	enum err e = im->dry || im->letters ? ERR_NONE : passfile_open(&im->pass, im->args->value[OPT_PASSWORDS], &m);
 	if (e)
 		return ctl_failed(e, "--passwords", &m);
 	e = sheet_open(im->fd, &im->sheet);
@@ -77,8 +78,7 @@ static enum ctl_exit import_drop(struct import *im)
 	}
 	if (dropped)
 		ctl_say("an earlier import was interrupted: its %" PRId64
-			" new people were dropped; the initial passwords in "
-			"its file are void",
+			" new people were dropped; their initial passwords are void",
 			dropped);
 	return CTL_OK;
 }
@@ -171,10 +171,13 @@ enum ctl_exit import_run(struct ctl *c, const struct args *a)
 			    .args = a,
 			    .dry = a->value[OPT_DRY_RUN],
 			    .skip_bad = a->value[OPT_SKIP_BAD],
+			    .letters = a->value[OPT_LETTERS],
 			    .fd = -1,
 			    .pass = PASSFILE_NONE};
 	if (im.dry && a->value[OPT_PASSWORDS])
 		return ctl_usage("import: --dry-run makes no --passwords file");
+	if (im.letters && (im.dry || a->value[OPT_PASSWORDS]))
+		return ctl_usage("import: --letters goes with neither --passwords nor --dry-run");
 	enum ctl_exit r = ctl_conf(c);
 	if (!r)
 		r = import_files(&im);
@@ -182,6 +185,8 @@ enum ctl_exit import_run(struct ctl *c, const struct args *a)
 		r = ctl_failed(ERR_NOMEM, "system accounts", NULL);
 	if (!r)
 		r = ctl_store(c);
+	if (!r)
+		r = person_letters_ready(c, a);
 	if (!r) {
 		im.rules = (struct row_rules){.today = text_today(clock_now()),
 					      .password_min = (size_t)c->conf->password_min,

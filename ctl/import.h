@@ -14,7 +14,7 @@
 struct import {
 	struct ctl *c;
 	const char *file;
-	bool dry, skip_bad;
+	bool dry, skip_bad, letters;
 	int fd;
 	int64_t size;
 	struct sheet *sheet;
@@ -29,7 +29,7 @@ struct import {
 	uint32_t *bad;
 	size_t n_bad, cap_bad;
 	/* what came of it */
-	int64_t n_rows, n_new, n_updated, n_unchanged, n_email, n_role;
+	int64_t n_rows, n_letters, n_new, n_updated, n_unchanged, n_email, n_role;
 	bool published, dropped, unsure; /* unsure: the commit that publishes failed */
 	struct json json;
 	enum { REPORT_NONE, REPORT_BAD, REPORT_DIFFERENCES } part; /* the JSON array that is open */

@@ -157,6 +157,8 @@ static enum err import_write(struct import *im, struct import_chunk *k)
 			e = store_person_add(im->c->st, &it->person);
 			if (!e)
 				e = person_add_totp(im->c->st, &it->row, &it->person);
+			if (!e && im->letters && it->initial[0])
+				e = person_letter(im->c, &it->person, it->initial);
 		} else if (it->kind == IMPORT_CHANGED) {
 			e = import_update(im, &it->row);
 		}
@@ -213,7 +215,9 @@ static enum err import_settle(struct import *im, const struct import_chunk *k)
 			import_report_difference(im, &it->row, "role", person_role(it->row.role),
 						 person_role(it->role));
 		}
-		if (!im->dry && it->kind == IMPORT_NEW && it->initial[0])
+		if (im->letters)
+			im->n_letters += it->kind == IMPORT_NEW && it->initial[0];
+		else if (!im->dry && it->kind == IMPORT_NEW && it->initial[0])
 			e = passfile_add(&im->pass, it->row.login, it->row.name, it->initial, &im->m);
 	}
 	return e;

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "ctl/import.h"
+#include "ctl/person.h"
 #include <inttypes.h>
 
 void import_report_begin(struct import *im)
@@ -76,6 +77,7 @@ static void import_report_json(struct import *im, enum ctl_exit result)
 	json_int(j, "bad_lines", (int64_t)im->n_bad);
 	json_bool(j, "published", im->published);
 	json_str(j, "passwords_file", im->published && im->pass.rows ? im->pass.path : NULL);
+	json_int(j, "letters", im->published ? im->n_letters : 0);
 	json_int(j, "exit_status", result);
 	json_end(j, '}');
 }
@@ -97,6 +99,8 @@ void import_report_end(struct import *im, enum ctl_exit result)
 	if (im->n_role)
 		(void)printf(", %" PRId64 " role differences", im->n_role);
 	(void)printf(", %zu bad\n", im->n_bad);
+	if (im->published && im->n_letters)
+		person_letters_say(im->n_letters);
 	if (im->published && im->pass.rows)
 		(void)printf("%zu initial password%s in %s: print and then delete it\n", im->pass.rows,
 			     im->pass.rows == 1 ? "" : "s", im->pass.path);

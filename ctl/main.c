@@ -17,13 +17,13 @@
 static const struct ctl_command main_commands[] = {
     {"init", "", "make an instance: configuration, key, database", B(DIR) | B(URL), 0, 0, init_run},
     {"import", "FILE", "add and update people from a CSV file",
-     B(SKIP_BAD) | B(DRY_RUN) | B(PASSWORDS) | B(ALLOW) | B(JSON), 1, 1, import_run},
+     B(SKIP_BAD) | B(DRY_RUN) | B(PASSWORDS) | B(LETTERS) | B(ALLOW) | B(JSON), 1, 1, import_run},
     {"user list", "", "list everyone", B(JSON), 0, 0, user_list},
     {"user find", "TEXT", "list those whose login, name or address holds TEXT", B(JSON), 1, 1, user_find},
     {"user show", "LOGIN", "show one person", B(JSON), 1, 1, user_show},
     {"user add", "LOGIN", "add one person, with an initial password",
-     B(NAME) | B(BIRTH) | B(EMAIL) | B(EMAIL_OPTIONAL) | B(ROLE) | B(LOCALE) | B(PASSWORDS) | B(PASSWORD_STDIN) |
-	 B(ALLOW),
+     B(NAME) | B(BIRTH) | B(EMAIL) | B(EMAIL_OPTIONAL) | B(ROLE) | B(LOCALE) | B(PASSWORDS) | B(LETTERS) |
+	 B(PASSWORD_STDIN) | B(ALLOW),
      1, 1, user_change_add},
     {"user set", "LOGIN", "change one person",
      B(NAME) | B(BIRTH) | B(EMAIL) | B(EMAIL_OPTIONAL) | B(ROLE) | B(LOCALE) | B(ALLOW), 1, 1, user_change_set},
@@ -34,7 +34,7 @@ static const struct ctl_command main_commands[] = {
     {"user expire-password", "LOGIN", "ask for another password at the next login", B(UNDO), 1, 1,
      user_change_expire_password},
     {"user reissue", "[LOGIN...]", "make new initial passwords",
-     B(ALL_UNFINISHED) | B(FILE) | B(REPLACE_OWN) | B(PASSWORDS), 0, ANY, user_reissue},
+     B(ALL_UNFINISHED) | B(FILE) | B(REPLACE_OWN) | B(PASSWORDS) | B(LETTERS), 0, ANY, user_reissue},
     {"user recover", "LOGIN", "make a one-time code for somebody who lost phone and recovery codes", B(JSON), 1, 1,
      user_recover},
     {"user unlock", "LOGIN", "forget wrong passwords and codes; codes disabled by them work again", 0, 1, 1,

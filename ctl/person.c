@@ -2,6 +2,7 @@
 
 #include "common/secret.h"
 #include "ctl/person.h"
+#include <inttypes.h>
 #include <string.h>
 
 const char *person_role(enum role r)
@@ -80,6 +81,25 @@ enum err person_from_row(const struct seal *seal, const struct row *r, int64_t n
 	}
 	person_wipe(&p);
 	return e;
+}
+
+enum ctl_exit person_letters_ready(const struct ctl *c, const struct args *a)
+{
+	if (!a->value[OPT_LETTERS] || store_has_letters(c->st))
+		return CTL_OK;
+	ctl_say("--letters needs the present schema of the database: run kosmoctl store upgrade");
+	return CTL_FAILED;
+}
+
+void person_letters_say(int64_t n)
+{
+	(void)printf("%" PRId64 " letter%s to be printed: kosmoctl letters --pdf FILE\n", n,
+		     n == 1 ? " waits" : "s wait");
+}
+
+enum err person_letter(const struct ctl *c, const struct person *p, const char *initial)
+{
+	return store_letter_put(c->st, &p->id, initial, p->initial_from + c->conf->initial_password_days * 86400);
 }
 
 enum err person_add_totp(struct store *st, const struct row *r, const struct person *p)

@@ -19,6 +19,11 @@ enum err person_initial(const struct seal *seal, struct person *p, int64_t now, 
 /* A new person from a checked row whose password, if any, is hashed. initial: written if one is made, else "". */
 enum err person_from_row(const struct seal *seal, const struct row *r, int64_t now, struct person *ret,
 			 char initial[static PERSON_INITIAL]);
+/* With --letters: whether the store can keep them; says if not. Where they are, for the end. */
+enum ctl_exit person_letters_ready(const struct ctl *c, const struct args *a);
+void person_letters_say(int64_t n);
+/* [tx] Its initial password waits to be printed, until it ends. */
+enum err person_letter(const struct ctl *c, const struct person *p, const char *initial);
 /* [tx] The authenticator that a row's totp_secret makes; nothing without one. */
 enum err person_add_totp(struct store *st, const struct row *r, const struct person *p);
 

@@ -111,6 +111,8 @@ static enum ctl_exit user_add_row(const struct args *a, struct row *r)
 {
 	if (a->value[OPT_PASSWORDS] && a->value[OPT_PASSWORD_STDIN])
 		return ctl_usage("user add: --passwords and --password-stdin exclude each other");
+	if (a->value[OPT_LETTERS] && (a->value[OPT_PASSWORDS] || a->value[OPT_PASSWORD_STDIN]))
+		return ctl_usage("user add: --letters goes with neither --passwords nor --password-stdin");
 	if (!ctl_login(a->word[0], r->login))
 		return CTL_INPUT;
 	enum ctl_exit x = user_change_options(a, r);
@@ -121,6 +123,7 @@ static enum ctl_exit user_add_row(const struct args *a, struct row *r)
 	return x;
 }
 
+/* pass NULL: a letter waits instead. */
 static enum ctl_exit user_add_store(struct ctl *c, const struct row *r, bool email_optional, struct passfile *pass)
 {
 	struct person p;
@@ -128,16 +131,17 @@ static enum ctl_exit user_add_store(struct ctl *c, const struct row *r, bool ema
 	struct errmsg m = {""};
 	enum err e = person_from_row(c->seal, r, clock_now(), &p, initial);
 	p.email_optional = email_optional;
-	if (!e && initial[0])
+	if (!e && pass && initial[0])
 		e = passfile_add(pass, p.login, p.name, initial, &m);
-	if (!e && initial[0])
+	if (!e && pass && initial[0])
 		e = passfile_sync(pass, &m);
-	secret_wipe(initial, sizeof initial);
-	if (e)
-		return ctl_failed(e, r->login, &m);
-	e = ctl_begin(c);
+	if (!e)
+		e = ctl_begin(c);
 	if (!e)
 		e = store_person_add(c->st, &p);
+	if (!e && !pass && initial[0])
+		e = person_letter(c, &p, initial);
+	secret_wipe(initial, sizeof initial);
 	if (!e)
 		e = ctl_audit(c, &p.id, "user.add", person_role(p.role));
 	if (!e)
@@ -153,7 +157,17 @@ static enum ctl_exit user_add_store(struct ctl *c, const struct row *r, bool ema
 	}
 	if (e == ERR_EXISTS)
 		return ctl_input("%s: this login is taken", r->login);
-	return e ? ctl_failed(e, r->login, NULL) : CTL_OK;
+	return e ? ctl_failed(e, r->login, &m) : CTL_OK;
+}
+
+static void user_add_say(const struct row *row, const struct args *a, const struct passfile *pass)
+{
+	if (row->password[0] || a->value[OPT_LETTERS])
+		(void)printf("%s: added\n", row->login);
+	else
+		(void)printf("%s: added; the initial password is in %s\n", row->login, pass->path);
+	if (a->value[OPT_LETTERS])
+		person_letters_say(1);
 }
 
 enum ctl_exit user_change_add(struct ctl *c, const struct args *a)
@@ -170,19 +184,19 @@ enum ctl_exit user_change_add(struct ctl *c, const struct args *a)
 		r = ctl_conf(c);
 	if (!r)
 		r = user_add_password(a, (size_t)c->conf->password_min, &row);
-	if (!r && !row.password[0] && passfile_open(&pass, a->value[OPT_PASSWORDS], &m))
+	if (!r && !row.password[0] && !a->value[OPT_LETTERS] && passfile_open(&pass, a->value[OPT_PASSWORDS], &m))
 		r = ctl_failed(ERR_IO, "--passwords", &m);
 	if (!r)
 		r = ctl_store(c);
 	if (!r)
-		r = user_add_store(c, &row, optional > 0, &pass);
+		r = person_letters_ready(c, a);
+	if (!r)
+		r = user_add_store(c, &row, optional > 0, a->value[OPT_LETTERS] ? NULL : &pass);
 	passfile_close(&pass, r == CTL_OK, &left);
 	if (left)
 		ctl_say("%s holds nothing of use; delete it", pass.path);
-	if (!r && !row.password[0])
-		(void)printf("%s: added; the initial password is in %s\n", row.login, pass.path);
-	else if (!r)
-		(void)printf("%s: added\n", row.login);
+	if (!r)
+		user_add_say(&row, a, &pass);
 	row_wipe(&row);
 	return r;
 }

@@ -1,5 +1,5 @@
 /* kosmoctl user reissue: new initial passwords, in bulk. Each chunk's passwords are in the file and on disk before they
- * become valid; a chunk is one short transaction. */
+ * become valid, or letters in the same transaction; a chunk is one short transaction. */
 #include "config.h"
 
 #include "common/clock.h"
@@ -21,6 +21,7 @@ struct reissue_item {
 struct reissue {
 	struct ctl *c;
 	const struct args *a;
+	bool letters;
 	struct passfile pass;
 	struct errmsg m;
 	char (*login)[LOGIN_MAX + 1]; /* those named; NULL: all unfinished */
@@ -153,10 +154,10 @@ static enum err reissue_prepare(struct reissue *x)
 	for (size_t i = 0; !e && i < x->n; i++) {
 		struct reissue_item *it = &x->item[i];
 		e = person_initial(x->c->seal, &it->p, now, it->initial);
-		if (!e)
+		if (!e && !x->letters)
 			e = passfile_add(&x->pass, it->p.login, it->p.name, it->initial, &x->m);
 	}
-	return e || !x->n ? e : passfile_sync(&x->pass, &x->m);
+	return e || !x->n || x->letters ? e : passfile_sync(&x->pass, &x->m);
 }
 
 /* [tx] The old letter may be in wrong hands. What somebody began with it ends: sessions, known devices and addresses,
@@ -181,8 +182,9 @@ static enum err reissue_end(struct store *st, const struct id *person)
 }
 
 /* [tx] As they are now, with the new password; who chose one of their own since we looked keeps it. */
-static enum err reissue_one(struct reissue *x, const struct person *with)
+static enum err reissue_one(struct reissue *x, const struct reissue_item *it)
 {
+	const struct person *with = &it->p;
 	struct person p;
 	enum err e = store_person_by_id(x->c->st, &with->id, &p);
 	if (e == ERR_NOTFOUND)
@@ -197,6 +199,8 @@ static enum err reissue_one(struct reissue *x, const struct person *with)
 		if (!e)
 			e = reissue_end(x->c->st, &p.id);
 		if (!e)
+			e = x->letters ? person_letter(x->c, &p, it->initial) : store_letter_void(x->c->st, &p.id);
+		if (!e)
 			e = ctl_audit(x->c, &p.id, "user.reissue", "");
 	}
 	person_wipe(&p);
@@ -209,7 +213,7 @@ static enum err reissue_write(struct reissue *x)
 	if (e || !x->n)
 		return e;
 	for (size_t i = 0; !e && i < x->n; i++)
-		e = reissue_one(x, &x->item[i].p);
+		e = reissue_one(x, &x->item[i]);
 	if (!e)
 		e = ctl_commit(x->c);
 	ctl_rollback(x->c);
@@ -232,7 +236,9 @@ static enum ctl_exit reissue_all(struct reissue *x)
 		if (!e)
 			done += x->n;
 	}
-	if (done)
+	if (done && x->letters)
+		person_letters_say((int64_t)done);
+	else if (done)
 		(void)printf("%zu new initial password%s in %s: print and then delete it\n", done, done == 1 ? "" : "s",
 			     x->pass.path);
 	else if (!e && !ctl_stopped())
@@ -251,14 +257,18 @@ enum ctl_exit user_reissue(struct ctl *c, const struct args *a)
 	struct reissue *x = calloc(1, sizeof *x);
 	if (!x)
 		return ctl_failed(ERR_NOMEM, "user reissue", NULL);
-	*x = (struct reissue){.c = c, .a = a, .pass = PASSFILE_NONE};
+	*x = (struct reissue){.c = c, .a = a, .letters = a->value[OPT_LETTERS], .pass = PASSFILE_NONE};
 	enum ctl_exit r = reissue_names(x);
+	if (!r && x->letters && a->value[OPT_PASSWORDS])
+		r = ctl_usage("user reissue: --letters and --passwords exclude each other");
 	if (!r)
 		r = ctl_conf(c);
-	if (!r && passfile_open(&x->pass, a->value[OPT_PASSWORDS], &m))
+	if (!r && !x->letters && passfile_open(&x->pass, a->value[OPT_PASSWORDS], &m))
 		r = ctl_failed(ERR_IO, "--passwords", &m);
 	if (!r)
 		r = ctl_store(c);
+	if (!r)
+		r = person_letters_ready(c, a);
 	if (!r)
 		r = reissue_check(x);
 	if (!r)

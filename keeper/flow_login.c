@@ -12,6 +12,15 @@ void flow_home(struct call *c)
 	view_redirect(c, call_next(c));
 }
 
+/* What was typed, or what the letter's QR code brought: shown if it has a login's form, and not looked up. */
+static void login_prefill(struct call *c)
+{
+	const char *id = call_field(c, "id");
+	AUTO_BUF login = BUF_INIT;
+	bool brought = !c->post && id[0] && text_login(id, strlen(id), &login) == ERR_NONE;
+	view_put(c, "login", brought ? buf_str(&login) : call_field(c, "login"));
+}
+
 void login_page(struct call *c)
 {
 	enum err e = passkey_logs_in(c) ? passkey_ask(c, CEREMONY_LOGIN) : ERR_NONE;
@@ -19,7 +28,7 @@ void login_page(struct call *c)
 		view_failure(c, e, "the login page");
 		return;
 	}
-	view_put(c, "login", call_field(c, "login"));
+	login_prefill(c);
 	if (c->k->conf->session_keep) {
 		view_put(c, "keep", "1");
 		view_put(c, "kept", call_has(c, "keep") ? "1" : "");

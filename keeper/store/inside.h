@@ -94,6 +94,10 @@ enum err passkey_remove_all(struct store *st, const struct id *person);
 enum err approval_remove_all(struct store *st, const struct id *person);
 /* The first schema with passkeys and approvals. */
 #define SCHEMA_PASSKEYS 4
+/* The first schema with letters. */
+#define SCHEMA_LETTERS 5
+/* [tx] What waits to be printed for a person. */
+enum err letter_remove(struct store *st, const struct id *person);
 
 /* [tx] With everything that is theirs, published or not. */
 enum err person_erase(struct store *st, const struct id *id);
@@ -128,6 +132,7 @@ enum err code_opens(struct store *st, const uint8_t *key);
 enum err session_opens(struct store *st, const uint8_t *key);
 enum err mail_opens(struct store *st, const uint8_t *key);
 enum err approval_opens(struct store *st, const uint8_t *key);
+enum err letter_opens(struct store *st, const uint8_t *key);
 
 /* [in a transaction or not] Everybody, published or not: how many, and how many of them do not open. */
 enum err check_people(struct store *st, int64_t *ret_people, int64_t *ret_bad);

@@ -520,7 +520,8 @@ enum err store_person_save(struct store *st, const struct person *p)
 		return e;
 	v[PERSON_MAC] = V_BLOB(mac, sizeof(mac));
 	v[PERSON__STORED] = v[PERSON_ID];
-	return store_write_one(st, SQL_PERSON_SAVE, v + 1, PERSON__STORED);
+	e = store_write_one(st, SQL_PERSON_SAVE, v + 1, PERSON__STORED);
+	return e == ERR_NONE && p->password[0] != '\0' ? letter_remove(st, &p->id) : e;
 }
 
 enum err store_person_seen(struct store *st, const struct id *id, int64_t now)
@@ -538,6 +539,8 @@ enum err person_erase(struct store *st, const struct id *id)
 		e = passkey_remove_all(st, id);
 	if (e == ERR_NONE)
 		e = approval_remove_all(st, id);
+	if (e == ERR_NONE)
+		e = letter_remove(st, id);
 	for (size_t i = 0; e == ERR_NONE && i < sizeof(parts) / sizeof(parts[0]); i++)
 		e = store_write(st, parts[i], ARGS(V_ID(id)), NULL);
 	return e == ERR_NONE ? store_write_one(st, SQL_PERSON_DELETE, ARGS(V_ID(id))) : e;

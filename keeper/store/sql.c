@@ -13,6 +13,7 @@
 
 #define CODE	 "id, person, purpose, digest, link, binding, sealed, pair, created, expires, tries, mail FROM code "
 #define APPROVAL "id, person, place, sealed, created, expires, state, code FROM approval "
+#define LETTER	 "l.person, l.id, l.sealed, l.expires FROM letter l "
 #define MAIL	 "id, person, state, created, next_try, expires, sent, tries, reason, body, urgent FROM outbox "
 #define AUDIT	 "a.seq, a.time, a.person, a.event, a.door, a.sealed, a.mac FROM audit a "
 
@@ -171,6 +172,16 @@ const char *const sql_text[SQL__MAX] = {
 	"SELECT CAST(coalesce(sum(CASE WHEN lane = $1 THEN 0 ELSE failures END), 0) AS BIGINT), "
 	"coalesce(max(CASE WHEN lane = $1 THEN not_before ELSE 0 END), 0) FROM counter WHERE owner = $2 AND kind = $3",
 
+    [SQL_LETTER_PUT] = "INSERT INTO letter (person, id, sealed, expires) VALUES ($1, $2, $3, $4) "
+		       "ON CONFLICT (person) DO UPDATE SET id = excluded.id, sealed = excluded.sealed, "
+		       "expires = excluded.expires",
+    [SQL_LETTER_PAGE] =
+	"SELECT p.login, " LETTER "JOIN person p ON p.id = l.person LEFT JOIN batch b ON b.id = p.batch "
+	"WHERE p.login > $1 AND " PUBLISHED "ORDER BY p.login LIMIT $2",
+    [SQL_LETTER_ROW] = "SELECT p.login, " LETTER "JOIN person p ON p.id = l.person WHERE l.person = $1",
+    [SQL_LETTER_TAKEN] = "DELETE FROM letter WHERE person = $1 AND id = $2",
+    [SQL_LETTER_REMOVE] = "DELETE FROM letter WHERE person = $1",
+
     [SQL_KNOWN_GET] = "SELECT seen FROM known WHERE person = $1 AND kind = $2 AND digest = $3 AND expires > $4",
     [SQL_KNOWN_ADD] =
 	"INSERT INTO known (person, kind, digest, created, seen, expires) VALUES ($1, $2, $3, $4, $4, $5) "
@@ -197,6 +208,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_SESSION_KEYS] = "SELECT digest, digest FROM session WHERE digest > $1 ORDER BY digest LIMIT $2",
     [SQL_MAIL_KEYS] = "SELECT id, id FROM outbox WHERE id > $1 ORDER BY id LIMIT $2",
     [SQL_APPROVAL_KEYS] = "SELECT id, id FROM approval WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_LETTER_KEYS] = "SELECT person, person FROM letter WHERE person > $1 ORDER BY person LIMIT $2",
     [SQL_ORPHANS] = "SELECT (SELECT count(*) FROM authenticator WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM recovery WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM code WHERE person NOT IN (SELECT id FROM person)) + "
@@ -209,6 +221,7 @@ const char *const sql_text[SQL__MAX] = {
 	"SELECT (SELECT count(*) FROM passkey WHERE authenticator NOT IN (SELECT id FROM authenticator)) + "
 	"(SELECT count(*) FROM authenticator WHERE kind = 4 AND id NOT IN (SELECT authenticator FROM passkey)) + "
 	"(SELECT count(*) FROM approval WHERE person IS NOT NULL AND person NOT IN (SELECT id FROM person))",
+    [SQL_ORPHANS_LETTERS] = "SELECT count(*) FROM letter WHERE person NOT IN (SELECT id FROM person)",
 
     [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "
 			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",
@@ -223,6 +236,8 @@ const char *const sql_text[SQL__MAX] = {
 			"(SELECT id FROM outbox WHERE state > 1 AND created <= $1 ORDER BY created LIMIT $2)",
     [SQL_SWEEP_SPENT] = "DELETE FROM spent WHERE digest IN "
 			"(SELECT digest FROM spent WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    [SQL_SWEEP_LETTERS] = "DELETE FROM letter WHERE person IN "
+			  "(SELECT person FROM letter WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     [SQL_SWEEP_APPROVALS] = "DELETE FROM approval WHERE id IN "
 			    "(SELECT id FROM approval WHERE expires <= $1 ORDER BY expires LIMIT $2)",
 };

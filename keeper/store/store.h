@@ -10,7 +10,7 @@
 #include "keeper/password.h"
 #include "keeper/seal.h"
 
-#define STORE_SCHEMA	    4
+#define STORE_SCHEMA	    5
 #define STORE_SCHEMA_OLDEST 3 /* what this program can work on without `kosmoctl store upgrade` */
 #define STORE_BUSY_MS	    2000
 #define AUTHENTICATORS_MAX  16
@@ -340,6 +340,29 @@ enum err store_mail_report(struct store *st, const struct mail *m);
  * (ERR_NOTFOUND: none has; the numbers are set). */
 enum err store_mail_summary(struct store *st, int64_t *ret_waiting, int64_t *ret_refused, struct mail *ret);
 
+/* ---- letters: initial passwords that wait to be printed (store/letter.c) ---- */
+#define LETTER_TEXT_MAX 32 /* bytes of a password as it is printed */
+struct store_letter {
+	struct id person, id; /* id: of this letter, another one for each password */
+	char login[LOGIN_MAX + 1];
+	int64_t expires;		/* not after the password ends */
+	char text[LETTER_TEXT_MAX + 1]; /* sealed */
+};
+/* Whether the store's schema has them. */
+bool store_has_letters(const struct store *st);
+void store_letters_wipe(struct store_letter *l, size_t n);
+/* [tx] In the place of the person's former one. ERR_DENIED: the store's schema has no letters yet. */
+enum err store_letter_put(struct store *st, const struct id *person, const char *text, int64_t expires);
+/* Those of published people, by login, after `after` ("": from the start), up to max. */
+enum err store_letter_page(struct store *st, const char *after, struct store_letter *ret, size_t max, size_t *ret_n);
+/* One person's; ERR_NOTFOUND. */
+enum err store_letter_of(struct store *st, const struct id *person, struct store_letter *ret);
+/* [tx] It is on paper: this letter goes, and not one that has taken its place. */
+enum err store_letter_taken(struct store *st, const struct store_letter *l);
+/* [tx] A person's, if there is one: its password is none any more. store_person_save does it once there is a password
+ * of one's own. */
+enum err store_letter_void(struct store *st, const struct id *person);
+
 /* ---- counters of the limits (store/limit.c) ---- */
 struct counter_key {
 	struct id owner; /* a person, a bucket of unknown names, a network */
@@ -444,14 +467,14 @@ enum err store_audit_prune(struct store *st, int64_t before, size_t max, bool *r
 
 /* ---- the whole store (store/check.c, store/upgrade.c) ---- */
 struct store_check {
-	int64_t people, codes, sessions, mails, approvals; /* that were looked at */
-	int64_t bad;					   /* of them: do not fit their MAC, or do not open */
-	int64_t orphans;				   /* rows that belong to nobody */
-	struct errmsg damage;				   /* of the file; "" if it is whole */
+	int64_t people, codes, sessions, mails, approvals, letters; /* that were looked at */
+	int64_t bad;						    /* of them: do not fit their MAC, or do not open */
+	int64_t orphans;					    /* rows that belong to nobody */
+	struct errmsg damage;					    /* of the file; "" if it is whole */
 	struct audit_check audit;
 };
-/* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail", "approval"; who: a login,
- * or a row's id in hexadecimal digits. */
+/* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail", "approval", "letter"; who:
+ * a login, or a row's id in hexadecimal digits. */
 typedef void (*store_check_bad)(void *arg, const char *what, const char *who);
 /* Looks at everything: the file, every person with their authenticators, all that is sealed, the audit chain. In short
  * snapshots, while others write. */
@@ -471,9 +494,9 @@ struct store_upgraded {
 enum err store_upgrade(const char *path, const struct seal *seal, const char *stamp, const struct audit *a,
 		       struct store_upgraded *ret, struct errmsg *m);
 
-/* Deletes what is past its time (sessions, codes, counters, known devices and addresses, settled mails after 30 days),
- * up to max rows each, in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there may be
- * more. */
+/* Deletes what is past its time (sessions, codes, counters, known devices and addresses, letters, settled mails after
+ * 30 days), up to max rows each, in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there
+ * may be more. */
 enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more);
 
 /* Writing statements that this handle has run: the tests hold known and unknown names to the same number. */

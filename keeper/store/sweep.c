@@ -33,6 +33,8 @@ enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more)
 		e = sweep(st, SQL_SWEEP_SPENT, ARGS(V_INT(now), V_INT(max)), max, &more);
 	if (e == ERR_NONE && st->schema >= SCHEMA_PASSKEYS)
 		e = sweep(st, SQL_SWEEP_APPROVALS, ARGS(V_INT(now), V_INT(max)), max, &more);
+	if (e == ERR_NONE && st->schema >= SCHEMA_LETTERS)
+		e = sweep(st, SQL_SWEEP_LETTERS, ARGS(V_INT(now), V_INT(max)), max, &more);
 	if (e == ERR_NONE)
 		e = store_commit(st);
 	store_rollback(st);

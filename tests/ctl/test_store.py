@@ -78,9 +78,9 @@ def test_upgrade(old):
     before = content(old.db)
     for command in ("user", "list"), ("audit",), ("store", "check"):
         said = old(*command)
-        assert said.exit == FAILED and "has schema 1, this program needs 4: run `kosmoctl store upgrade`" in said.err, said
+        assert said.exit == FAILED and "has schema 1, this program needs 5: run `kosmoctl store upgrade`" in said.err, said
     said = old("store", "upgrade")
-    assert said.exit == OK and "from schema 1 to 4, 7 people" in said.out, said
+    assert said.exit == OK and "from schema 1 to 5, 7 people" in said.out, said
     backup, = backups(old)
     assert str(backup) in said.out and backup.name.startswith("kosmo.db.backup-1-20")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600 and backup.stat().st_uid == old.dir.stat().st_uid
@@ -97,7 +97,7 @@ def test_upgrade(old):
     assert old("store", "check").exit == OK
     # once more: nothing
     said = old("store", "upgrade")
-    assert said.exit == OK and "has schema 4 already" in said.out and len(backups(old)) == 1
+    assert said.exit == OK and "has schema 5 already" in said.out and len(backups(old)) == 1
     # the backup is a store
     for f in old.dir.glob("kosmo.db-*"):
         f.unlink()
@@ -153,7 +153,7 @@ def test_upgrade_with_another_key(old):
     assert said.exit == FAILED and "another key" in said.err and not backups(old), said
 
 
-@pytest.mark.parametrize("sql, why", [("UPDATE schema_version SET version = 5", "a newer version"), ("UPDATE schema_version SET version = 0", "no schema"),
+@pytest.mark.parametrize("sql, why", [("UPDATE schema_version SET version = 6", "a newer version"), ("UPDATE schema_version SET version = 0", "no schema"),
                                       ("DELETE FROM schema_version", "not a store"), ("DROP TABLE person", "nothing was changed")])
 def test_upgrade_of_something_else(old, sql, why):
     rows(old.db, sql + ";")
@@ -219,7 +219,7 @@ def test_upgrade_on_a_small_file_system(old):
         version, = rows(after / "kosmo.db", "SELECT version FROM schema_version")[0]
         assert content(after / "kosmo.db") == before
         if int(status) == OK:
-            assert version == 4 and n == "1", (kib, err)
+            assert version == 5 and n == "1", (kib, err)
         else:
             # where the commit itself failed the copy stays
             assert int(status) == FAILED and version == 1 and ("full" in err[0] or "disk I/O" in err[0]), (kib, n, err)
@@ -247,7 +247,7 @@ def killed(k, times):
         seen.add(version)
         rows(k.db, "PRAGMA wal_checkpoint;")
         assert content(k.db) == before
-        assert (version == 4) == bool(rows(k.db, "SELECT 1 FROM sqlite_master WHERE name = 'passkey'"))
+        assert (version == 5) == bool(rows(k.db, "SELECT 1 FROM sqlite_master WHERE name = 'passkey'"))
         for b in backups(k):
             assert content(b) == before
         assert k("store", "upgrade").exit == OK and k("store", "check").exit == OK

@@ -143,12 +143,12 @@ static void schemas(void **state)
 	struct store *st = NULL;
 	struct errmsg m = {""};
 
-	raw(f, "UPDATE schema_version SET version = 5");
+	raw(f, "UPDATE schema_version SET version = 6");
 	OK(store_open(f->path, f->seal, &st, &m));
 	store_close(st);
 	st = NULL;
-	assert_int_equal(STORE_SCHEMA, 4); /* a new schema: the numbers here go up with it */
-	raw(f, "UPDATE schema_version SET version = 6");
+	assert_int_equal(STORE_SCHEMA, 5); /* a new schema: the numbers here go up with it */
+	raw(f, "UPDATE schema_version SET version = 7");
 	assert_int_equal(store_open(f->path, f->seal, &st, &m), ERR_DENIED);
 	assert_non_null(strstr(m.text, "kosmoctl store upgrade"));
 	raw(f, "UPDATE schema_version SET version = 1");
