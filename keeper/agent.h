@@ -12,7 +12,7 @@ void agent_words(const char *lang, const char *agent, struct buf *ret);
 struct agent {
 	const char
 	    *system; /* "iphone", "ipad", "android", "mac" (which may be an iPad), "windows", "linux"; NULL: unknown */
-	const char *browser; /* "chrome", "edge", "firefox", "safari"; NULL: another */
+	const char *browser; /* "chrome", "edge", "firefox", "safari", "app" (within another app); NULL: another */
 	bool phone;	     /* or tablet: apps come from a shop, and it cannot point its camera at its own screen */
 };
 struct agent agent_of(const char *agent);

@@ -296,13 +296,8 @@ static void new_page(struct call *c)
 {
 	size_t n = 0;
 	for (const struct method *m = methods; m->kind != FACTOR_NONE; m++) {
-		if (!offered(c, m))
-			continue;
-		view_item(c, "methods", n, "id", m->id);
-		view_item(c, "methods", n, "title", T(c, m->title));
-		view_item(c, "methods", n, "text", T(c, m->text));
-		view_item(c, "methods", n, "recommended", n == 0 ? "1" : "");
-		n++;
+		if (offered(c, m))
+			method_view(c, n++, m);
 	}
 	if (n > 1)
 		view_put(c, "several", "1");

@@ -144,14 +144,8 @@ void flow_method(struct call *c)
 		view_error(c, "method", T(c, N_("Please choose one way.")));
 	size_t n = 0;
 	for (m = methods; m->kind != FACTOR_NONE; m++) {
-		if (!require_offers(&c->facts, m->kind))
-			continue;
-		view_item(c, "methods", n, "id", m->id);
-		view_item(c, "methods", n, "title", T(c, m->title));
-		view_item(c, "methods", n, "text", T(c, m->text));
-		view_item(c, "methods", n, "recommended", n == 0 ? "1" : "");
-		view_item(c, "methods", n, m->id, "1"); /* its picture */
-		n++;
+		if (require_offers(&c->facts, m->kind))
+			method_view(c, n++, m);
 	}
 	view_put(c, "paper", require_offers(&c->facts, FACTOR_RECOVERY) ? "1" : "");
 	view_page(c, "method");

@@ -39,3 +39,12 @@ const struct method *method_of(enum factor_kind kind)
 			return m;
 	return methods;
 }
+
+void method_view(struct call *c, size_t i, const struct method *m)
+{
+	view_item(c, "methods", i, "id", m->id);
+	view_item(c, "methods", i, "title", T(c, m->title));
+	view_item(c, "methods", i, "text", T(c, m->text));
+	view_item(c, "methods", i, "recommended", i == 0 ? "1" : "");
+	view_item(c, "methods", i, m->id, "1");
+}

@@ -20,5 +20,7 @@ extern const struct method methods[]; /* the recommended one first */
 
 /* The row of this kind; the first one for a kind that has none. */
 const struct method *method_of(enum factor_kind kind);
+/* Row i of methods, where one chooses (partial "methods"); its own id, as a flag, is its picture. */
+void method_view(struct call *c, size_t i, const struct method *m);
 
 #endif

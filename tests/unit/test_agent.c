@@ -41,7 +41,7 @@ static void test_words(void **state)
 	     "Firefox on iPhone", "iphone", "firefox"},
 	    {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
 	     "Mobile/15E148 Safari Line/14.15.0",
-	     "LINE on iPhone", "iphone", NULL},
+	     "LINE on iPhone", "iphone", "app"},
 	    {"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile "
 	     "Safari/537.36",
 	     "Chrome on Android", "android", "chrome"},
@@ -58,6 +58,9 @@ static void test_words(void **state)
 	    {"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
 	     "Safari/537.36 OPR/115.0.0.0",
 	     "Opera on Windows", "windows", "chrome"},
+	    {"Mozilla/5.0 (Linux; Android 14; SM-S918B; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 "
+	     "Chrome/130.0.0.0 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/480.0;]",
+	     "Facebook on Android", "android", "app"},
 	    {"curl/8.9.1", "a browser", NULL, NULL},
 	    {"", "a browser", NULL, NULL},
 	    {"{browser} <b>\xff\x01", "a browser", NULL, NULL},

@@ -15,7 +15,7 @@ import screenshots_passkey  # noqa: E402
 from browser import BUILD, Browser, Site, app_code, mailed  # noqa: E402
 from test_forgot import Member as Enrolled, put_mailcode  # noqa: E402
 from test_web_mailcode import a_minute_later, new_code  # noqa: E402
-from test_wizard import BIRTH, NEW_PASSWORD, Member, confirm_by_code, log_out, open_login, qr, secret_of  # noqa: E402
+from test_wizard import BIRTH, NEW_PASSWORD, Member, app_page, confirm_by_code, log_out, open_login, qr, secret_of  # noqa: E402
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
@@ -94,6 +94,10 @@ def walk(site, person, shot):
     b.press("button[value=app]")
     b.at("/app")
     shot("app")
+    for agent, on in (("iphone", ""), ("android", ""), ("chrome", "computer"), ("edge", "computer")):
+        app_page(b, site, agent, on)
+        shot(f"app-{agent}")
+    app_page(b, site, "chrome")
     secret = secret_of(qr(b, site))
     b.fill(code="000000")
     shot("app-wrong")
