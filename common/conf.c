@@ -42,6 +42,7 @@ const struct conf_option conf_options[] = {
 	{"password.max_days", CONF_NUMBER, AT(password_max_days), "0", NULL, 0, 3660},
 	{"initial_password_days", CONF_NUMBER, AT(initial_password_days), "90", NULL, 1, 366},
 	{"terms.version", CONF_NUMBER, AT(terms_version), "1", NULL, 0, 1000000000},
+	{"terms.date", CONF_DATE, AT(terms_date), "", NULL, 0, 0},
 	{"audit.keep_days", CONF_NUMBER, AT(audit_keep_days), "400", NULL, 0, 36500},
 	{"keeper.hash_slots", CONF_NUMBER, AT(hash_slots), "0", NULL, 0, 64},
 	{"limits.exempt", CONF_NETWORKS, AT(limits_exempt), "", NULL, 0, 0},

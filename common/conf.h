@@ -33,6 +33,7 @@ struct conf {
 	/* passwords */
 	int64_t password_min, password_max_days /* 0: no age is too old */, initial_password_days;
 	int64_t terms_version; /* 0: no terms asked */
+	char *terms_date;      /* of that version, "2026-12-01"; "": not said */
 	/* audit */
 	int64_t audit_keep_days; /* 0: for ever */
 	/* keeper */
@@ -91,6 +92,7 @@ enum conf_type {
 	CONF_URLS,
 	CONF_RP_ID,
 	CONF_LOCAL,	 /* a path of url's origin, or the whole address of one */
+	CONF_DATE,	 /* 2026-12-01 */
 	CONF_UNSUBSCRIBE /* one mailto: or https: URI */
 };
 

@@ -463,6 +463,20 @@ static enum err set_unsubscribe(struct conf *c, const struct conf_option *o, con
 	return store(c, o, text, strlen(text));
 }
 
+static enum err set_date(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	const struct date until = {2999, 12, 31};
+	struct date d;
+	char iso[11] = "";
+
+	/* until is what text_birth_date takes for today */
+	if (text_birth_date(text, strlen(text), until, &d) == DATE_OK)
+		text_date_iso(d, iso);
+	if (strcmp(iso, text) != 0)
+		return err_set(why, ERR_INVALID, "\"%s\" is no date; write it like 2026-12-01", text);
+	return store(c, o, text, strlen(text));
+}
+
 static enum err (*const setters[])(struct conf *, const struct conf_option *, const char *, struct errmsg *) = {
     [CONF_STRING] = set_string,	    [CONF_NUMBER] = set_number,
     [CONF_SECONDS] = set_seconds,   [CONF_PATH] = set_path,
@@ -471,7 +485,7 @@ static enum err (*const setters[])(struct conf *, const struct conf_option *, co
     [CONF_LISTEN] = set_listen,	    [CONF_ADDRESSES] = set_addresses,
     [CONF_NETWORKS] = set_networks, [CONF_UNSUBSCRIBE] = set_unsubscribe,
     [CONF_URLS] = set_urls,	    [CONF_RP_ID] = set_rp_id,
-    [CONF_LOCAL] = set_local,
+    [CONF_LOCAL] = set_local,	    [CONF_DATE] = set_date,
 };
 
 static bool empty_allowed(const struct conf_option *o)

@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const char *const segments[] = {
-    "login",   "logout",   "lost",    "forgot",	 "first",	"mail",	      "approve",
-    "APPROVE", "app",	   "passkey", "sheet",	 "mailcode",	"recovery",   "account",
-    "auth",    "language", "static",  "healthz", "favicon.ico", "robots.txt", ".well-known",
+    "login",  "logout",	 "lost",	"forgot",     "first",	     "mail",	"approve", "APPROVE",
+    "app",    "passkey", "sheet",	"mailcode",   "recovery",    "account", "auth",	   "language",
+    "static", "healthz", "favicon.ico", "robots.txt", ".well-known", "terms",
 };
 
 bool own_path(const char *path)

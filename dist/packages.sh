@@ -3,7 +3,7 @@
 
 packages_build="autoconf autoconf-archive automake libtool make gcc libc6-dev pkgconf gettext perl ca-certificates
 	libpam0g-dev libcrypt-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libqrencode-dev libpng-dev libinih-dev
-	libpwquality-dev libcurl4-openssl-dev libfido2-dev libunistring-dev libcsv-dev libseccomp-dev"
+	libpwquality-dev libcmark-dev libcurl4-openssl-dev libfido2-dev libunistring-dev libcsv-dev libseccomp-dev"
 packages_demo="libpam-modules libpam-wrapper libnss-wrapper pamtester"
 packages_sshd="openssh-client libwrap0 libgssapi-krb5-2 libkrb5-3 libcom-err2 libaudit1 libselinux1 libsystemd0 zlib1g"
 packages_test="$packages_build $packages_demo libcmocka-dev binutils git mandoc procps util-linux xz-utils

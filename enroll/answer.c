@@ -18,9 +18,6 @@
 static const struct {
 	const char *name, *value;
 } answer_headers[] = {
-    {"Content-Security-Policy",
-     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-     "frame-ancestors 'none'; base-uri 'none'"},
     /* not no-referrer: that would make a form's Origin null */
     {"Referrer-Policy", "same-origin"},
     {"X-Content-Type-Options", "nosniff"},
@@ -30,10 +27,17 @@ static const struct {
     {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"},
 };
 
+static const char answer_policy[] =
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'";
+/* Of a file of the site's own, should somebody open it by itself: a picture, which runs and loads nothing. */
+static const char answer_picture[] =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'; base-uri 'none'";
+
 /* An answer to be made. NULL: no such header. body's bytes are taken over. */
 struct answer {
 	unsigned status;
-	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie, *device, *back;
+	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie, *device, *back, *policy;
 	struct buf *body;
 };
 
@@ -54,6 +58,7 @@ static bool answer_common(struct MHD_Response *r, bool https)
 static bool answer_fill(struct MHD_Response *r, const struct answer *a, bool https)
 {
 	return answer_common(r, https) && answer_add(r, "Content-Type", a->type) &&
+	       answer_add(r, "Content-Security-Policy", a->policy ? a->policy : answer_policy) &&
 	       answer_add(r, "Cache-Control", a->cache ? a->cache : "no-store") &&
 	       answer_add(r, "Location", a->location) && answer_add(r, "Retry-After", a->retry) &&
 	       answer_add(r, "Allow", a->allow) && answer_add(r, "ETag", a->etag) &&
@@ -303,6 +308,23 @@ enum MHD_Result answer_language(struct exchange *x)
 	return answer_send(x, &a);
 }
 
+enum MHD_Result answer_terms(struct exchange *x)
+{
+	struct page_context pc = answer_context(x);
+	AUTO_BUF body = BUF_INIT;
+	struct answer a = {.status = MHD_HTTP_OK, .type = html, .body = &body};
+	const struct terms *t = &x->server->site.terms;
+	char version[24];
+	const char *pairs[] = {"version", version, NULL};
+
+	if (!t->text[0] && !t->text[1])
+		return answer_error(x, MHD_HTTP_NOT_FOUND, PAGE_NOTFOUND);
+	snprintf(version, sizeof version, "%lld", (long long)x->server->site.conf->terms_version);
+	if (page_render(&pc, "terms-read", NULL, pairs, &body) != ERR_NONE)
+		return answer_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL);
+	return answer_send(x, &a);
+}
+
 /* Of each file: with its version in the URL, for ever; without, to be asked for again; and "you have it". */
 struct answers {
 	struct answer_file {
@@ -329,7 +351,7 @@ static struct MHD_Response *answers_response(const void *p, size_t n, const stru
 
 static bool answers_file(struct answer_file *f, const struct asset *as, bool https)
 {
-	struct answer a = {.type = as->type, .etag = f->etag};
+	struct answer a = {.type = as->type, .etag = f->etag, .policy = as->foreign ? answer_picture : NULL};
 
 	f->asset = as;
 	snprintf(f->etag, sizeof f->etag, "\"%s\"", as->hash);

@@ -17,6 +17,8 @@ enum MHD_Result answer_error(struct exchange *x, unsigned status, enum page_erro
 enum MHD_Result answer_keeper(struct exchange *x);
 /* POST /language */
 enum MHD_Result answer_language(struct exchange *x);
+/* GET /terms, for whoever wants to read them again; nobody need be logged in. */
+enum MHD_Result answer_terms(struct exchange *x);
 /* /static/NAME, /favicon.ico, /robots.txt, /healthz */
 enum MHD_Result answer_file(struct exchange *x);
 /* The cookie that says where a login leads back to; "" clears it. false: that is no such value. */

@@ -1,12 +1,13 @@
-/* What stands in the program itself: templates and static files, embedded at build time by embed.sh, and the QR codes
- * of shops.h, drawn when it starts. */
+/* What is served as it is: the static files that stand in the program itself, embedded at build time by embed.sh (as
+ * the templates are), the QR codes of shops.h, drawn when it starts, and those files that the site adds. */
 #ifndef KOSMO_ENROLL_ASSETS_H
 #define KOSMO_ENROLL_ASSETS_H
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "enroll/template.h"
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct embedded {
 	const char *path; /* "templates/login.html", "static/kosmo.css" */
@@ -22,23 +23,28 @@ struct asset {
 	size_t len;
 	char hash[17]; /* of the content, for ?v= and ETag */
 	char url[128]; /* "/static/kosmo.css?v=HASH" */
+	bool foreign;  /* the site's own: it gets a policy that lets it do nothing */
 };
+
+#define ASSETS_ADDED 2 /* logos */
 
 struct assets {
 	struct asset *a;
-	size_t n;
+	size_t n, cap;
 	struct buf *drawn; /* what is not embedded */
 	size_t drawn_n;
-	const char *css_url, *js_url; /* of the first file of that type; "" if there is none */
 };
 
 enum err assets_load(struct assets *ret, struct errmsg *m);
 void assets_free(struct assets *as);
 const struct asset *assets_find(const struct assets *as, const char *name);
+/* Of the first file that ends so; "" if there is none. */
+const char *assets_url(const struct assets *as, const char *suffix);
 
-/* The embedded templates, and in their place or beside them those of SITE_DIR/templates/NAME.html; all checked. */
-enum err assets_templates(const char *site_dir, struct templates **ret, struct errmsg *m);
-/* A whole file of at most max bytes. ERR_NOTFOUND, ERR_TOOBIG, ERR_IO. */
-enum err assets_read(const char *path, size_t max, struct buf *ret);
+/* One more, or another content for one of this name (with its present kind of policy). data stays the caller's. Before
+ * anything points into as. ERR_INVALID: not a kind of file that is served; ERR_TOOBIG: more than ASSETS_ADDED. */
+enum err assets_put(struct assets *as, const char *name, const uint8_t *data, size_t len, bool foreign);
+/* Tells contents apart, for caches and for templates; it keeps nothing secret. */
+void assets_hash(const unsigned char *p, size_t n, char ret[static 17]);
 
 #endif

@@ -349,6 +349,8 @@ enum MHD_Result exchange_act(struct exchange *x)
 		return exchange_verify(x);
 	case ROUTE_LANGUAGE:
 		return answer_language(x);
+	case ROUTE_TERMS:
+		return answer_terms(x);
 	case ROUTE_STATIC:
 	case ROUTE_FAVICON:
 	case ROUTE_ROBOTS:

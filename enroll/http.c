@@ -204,6 +204,18 @@ static enum err http_daemon(struct http *h, int fd, struct errmsg *m)
 	return ERR_NONE;
 }
 
+/* What is wrong with the site's own files is said once, here; kosmoctl config check says the same beforehand. */
+static void http_fault(void *arg, enum fault f, const char *sentence)
+{
+	(void)arg;
+	if (f == FAULT_WARNING)
+		log_info("%s", sentence);
+	else
+		log_error("%s (%s)", sentence, f == FAULT_PART ? "this part is left out" : "left out");
+}
+
+static const struct faults http_faults = {http_fault, NULL};
+
 enum err http_start(const struct conf *conf, int fd, struct http **ret, struct errmsg *m)
 {
 	struct http *h = calloc(1, sizeof *h);
@@ -216,7 +228,7 @@ enum err http_start(const struct conf *conf, int fd, struct http **ret, struct e
 	}
 	http_descriptors();
 	snprintf(sock, sizeof sock, "%s/web.sock", conf->run_dir);
-	r = site_load(conf, &h->server.site, m);
+	r = site_load(conf, &http_faults, &h->server.site, m);
 	if (r == ERR_NONE)
 		r = answers_make(&h->server.site, &h->server.answers, m);
 	if (r == ERR_NONE)

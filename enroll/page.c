@@ -1,15 +1,11 @@
 #include "config.h"
 
 #include "common/i18n.h"
-#include "common/text.h"
 #include "enroll/log.h"
 #include "enroll/page.h"
 #include "enroll/shops.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PAGE_TERMS_MAX ((size_t)512 * 1024)
 
 static const struct {
 	const char *title, *text, *button;
@@ -48,88 +44,56 @@ static const struct {
 	 N_("Go on")},
 };
 
-/* Splits at blank lines, in place; a line break within a paragraph stays. */
-static void page_paragraphs(struct values *vs, char *p)
+/* The terms in the reader's language or, with a note, in the other one. */
+static enum err page_terms(const struct page_context *pc, const struct wire_msg *view, struct values *vs)
 {
-	size_t n = 0;
+	static const char *const text[2] = {"terms_ja", "terms_en"}, *const changes[2] = {"changes_ja", "changes_en"};
+	const struct terms *t = &pc->site->terms;
+	size_t own = strcmp(pc->lang, "ja") == 0 ? 0 : 1, at = t->text[own] ? own : 1 - own;
+	int64_t version;
 
-	while (*p) {
-		char *end;
-
-		p += strspn(p, "\n");
-		if (!*p)
-			return;
-		end = strstr(p, "\n\n");
-		if (end)
-			*end = '\0';
-		values_add_item(vs, "terms", n++, "text", p);
-		p = end ? end + 1 : p + strlen(p);
+	if (view && wire_int(view, "v.version", &version) == ERR_NONE && version != pc->site->conf->terms_version) {
+		log_error("the keeper asks for version %lld of the terms, here is version %lld: restart both",
+			  (long long)version, (long long)pc->site->conf->terms_version);
+		return ERR_INVALID;
 	}
-}
-
-/* Drops carriage returns, a byte order mark and blanks at line ends, so that a blank line is two line feeds. */
-static void page_normalise(struct buf *b)
-{
-	size_t out = 0, from = 0;
-
-	if (b->len >= 3 && memcmp(b->data, "\xef\xbb\xbf", 3) == 0)
-		from = 3;
-	for (size_t i = from; i < b->len; i++) {
-		uint8_t c = b->data[i];
-
-		if (c == '\r')
-			continue;
-		while (c == '\n' && out && (b->data[out - 1] == ' ' || b->data[out - 1] == '\t'))
-			out--;
-		b->data[out++] = c;
+	if (!t->text[at]) {
+		log_error("%s/terms.%s.md: no terms to show", pc->site->conf->site_dir, pc->lang);
+		return ERR_NOTFOUND;
 	}
-	b->len = out;
-	b->data[out] = '\0';
-}
-
-/* site_dir/terms.LANG.txt, or the other language's if there is none. */
-static enum err page_terms(const struct page_context *pc, struct values *vs, struct buf *ret)
-{
-	const char *other = strcmp(pc->lang, "ja") == 0 ? "en" : "ja";
-	const char *langs[2] = {pc->lang, other};
-	char path[4096];
-	enum err r = ERR_NOTFOUND;
-
-	for (size_t i = 0; i < 2 && r == ERR_NOTFOUND; i++) {
-		int n = snprintf(path, sizeof path, "%s/terms.%s.txt", pc->site->conf->site_dir, langs[i]);
-
-		if (n < 0 || (size_t)n >= sizeof path)
-			return ERR_TOOBIG;
-		r = assets_read(path, PAGE_TERMS_MAX, ret);
+	values_add(vs, text[at], "1");
+	values_add(vs, "terms_lang", at == 0 ? "ja" : "en");
+	if (at != own)
+		values_add(vs, "terms_other", "1");
+	values_add(vs, "terms_date", t->date[own]);
+	if (t->changes[own] || t->changes[1 - own]) {
+		values_add(vs, "changes", "1");
+		at = t->changes[own] ? own : 1 - own;
+		values_add(vs, changes[at], "1");
+		values_add(vs, "changes_lang", at == 0 ? "ja" : "en");
 	}
-	if (r == ERR_NONE && (ret->len == 0 || !text_utf8_valid(ret->data, ret->len)))
-		r = ERR_INVALID;
-	if (r != ERR_NONE) {
-		log_error("%s: %s: no terms to show; write them there as UTF-8 text", path,
-			  r == ERR_IO ? strerror(errno) : err_text(r));
-		return r;
-	}
-	page_normalise(ret);
-	page_paragraphs(vs, (char *)ret->data);
 	return ERR_NONE;
 }
 
 static void page_own(const struct page_context *pc, struct values *vs)
 {
-	const struct conf *c = pc->site->conf;
+	const struct site *s = pc->site;
 
 	values_add(vs, "lang", pc->lang);
 	values_add(vs, strcmp(pc->lang, "ja") == 0 ? "is_ja" : "is_en", "1");
 	values_add(vs, "path", pc->path);
-	values_add(vs, "org", c->organisation);
-	values_add(vs, "contact", c->contact);
-	values_add(vs, "css_url", pc->site->assets.css_url);
-	values_add(vs, "js_url", pc->site->assets.js_url);
-	for (const struct shop *s = shops; s->link; s++) {
-		const struct asset *picture = assets_find(&pc->site->assets, s->file);
+	values_add(vs, "org", words_organisation(&s->words, pc->lang));
+	values_add(vs, "contact", words_contact(&s->words, pc->lang));
+	values_add(vs, "css_url", s->css_url);
+	values_add(vs, "js_url", s->js_url);
+	values_add(vs, "logo_url", s->logo_url);
+	values_add(vs, "logo_dark_url", s->logo_dark_url);
+	values_add(vs, "has_terms", s->terms.text[0] || s->terms.text[1] ? "1" : NULL);
+	for (const struct shop *shop = shops; shop->link; shop++) {
+		const struct asset *picture = assets_find(&s->assets, shop->file);
 
-		values_add(vs, s->link, s->url);
-		values_add(vs, s->picture, picture ? picture->url : NULL);
+		values_add(vs, shop->link, shop->url);
+		values_add(vs, shop->picture, picture ? picture->url : NULL);
 	}
 }
 
@@ -161,7 +125,6 @@ enum err page_render(const struct page_context *pc, const char *page, const stru
 		     const char *const *pairs, struct buf *ret)
 {
 	struct values vs = VALUES_INIT;
-	AUTO_BUF terms = BUF_INIT;
 	enum err r = ERR_NONE;
 
 	page_own(pc, &vs); /* first: the first of a name wins */
@@ -169,8 +132,8 @@ enum err page_render(const struct page_context *pc, const char *page, const stru
 		values_add(&vs, pairs[0], pairs[1]);
 	if (view)
 		r = page_view(view, &vs);
-	if (r == ERR_NONE && strcmp(page, "terms") == 0)
-		r = page_terms(pc, &vs, &terms);
+	if (r == ERR_NONE && (strcmp(page, "terms") == 0 || strcmp(page, "terms-read") == 0))
+		r = page_terms(pc, view, &vs);
 	if (r == ERR_NONE)
 		r = values_seal(&vs);
 	if (r == ERR_NONE)

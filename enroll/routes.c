@@ -123,6 +123,7 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/account/sessions/end-others", "sessions.end", ""},
 
     {ROUTE_POST, ROUTE_LANGUAGE, "/language", "language", "lang back"},
+    {ROUTE_GET, ROUTE_TERMS, "/terms", "terms.read", ""},
     {ROUTE_GET, ROUTE_STATIC, "/static/", "static", "v"},
     {ROUTE_GET, ROUTE_FAVICON, "/favicon.ico", "favicon", ""},
     {ROUTE_GET, ROUTE_ROBOTS, "/robots.txt", "robots", ""},

@@ -12,6 +12,7 @@ enum route_kind {
 	ROUTE_QR,	/* an action of the keeper, shown as a picture */
 	ROUTE_VERIFY,	/* a question of the keeper's own, for a portal: answered by headers alone */
 	ROUTE_LANGUAGE, /* the rest is enrolld's own */
+	ROUTE_TERMS,
 	ROUTE_STATIC,
 	ROUTE_FAVICON,
 	ROUTE_ROBOTS,

@@ -318,6 +318,37 @@ enum err templates_check(const struct templates *ts, struct errmsg *m)
 	return ERR_NONE;
 }
 
+enum err templates_check_one(const struct templates *ts, const char *name, struct errmsg *m)
+{
+	const struct template *t = template_find(ts, name);
+
+	return t ? template_check(ts, t, 0, m) : err_set(m, ERR_NOTFOUND, "%s: there is no such template", name);
+}
+
+void templates_walk(const struct templates *ts, const char *name, template_visit *visit, void *arg)
+{
+	const struct template *t = template_find(ts, name);
+
+	for (size_t i = 0; t && i < t->n; i++) {
+		const struct node *nd = &t->node[i];
+
+		if (nd->kind == NODE_PARTIAL)
+			templates_walk(ts, nd->s, visit, arg);
+		else
+			visit(arg,
+			      nd->kind == NODE_TEXT	   ? PIECE_TEXT
+			      : nd->kind == NODE_TRANSLATE ? PIECE_TRANSLATE
+							   : PIECE_NAME,
+			      nd->s, nd->n);
+	}
+}
+
+void templates_each(const struct templates *ts, template_visit *visit, void *arg)
+{
+	for (size_t i = 0; i < ts->n; i++)
+		templates_walk(ts, ts->t[i].name, visit, arg);
+}
+
 /* ---- rendering ---- */
 
 void template_escape(struct buf *b, const char *text, size_t n)

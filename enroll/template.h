@@ -30,6 +30,17 @@ enum err templates_add(struct templates *ts, const char *name, const char *src, 
 /* Every partial exists and none contains itself. After this the set only reads: any thread may render. */
 enum err templates_check(const struct templates *ts, struct errmsg *m);
 bool templates_have(const struct templates *ts, const char *name);
+/* The same of one alone, and of what it contains. */
+enum err templates_check_one(const struct templates *ts, const char *name, struct errmsg *m);
+
+enum template_piece { PIECE_TEXT, PIECE_NAME, PIECE_TRANSLATE };
+/* s has n bytes; of a name and of a text to translate it is a C string. */
+typedef void template_visit(void *arg, enum template_piece kind, const char *s, size_t n);
+/* All that the template and the templates in it are made of, in order, whatever the values: both sides of a section.
+ * After templates_check. */
+void templates_walk(const struct templates *ts, const char *name, template_visit *visit, void *arg);
+/* All templates. */
+void templates_each(const struct templates *ts, template_visit *visit, void *arg);
 
 typedef const char *template_translate(const char *lang, const char *msgid);
 /* Appends the page. ERR_NOTFOUND: no such template; ERR_TOOBIG: over TEMPLATE_OUTPUT_MAX; ERR_NOMEM. */

@@ -95,7 +95,9 @@ static enum err terms_agree(struct call *c, struct person *p, void *arg)
 
 void flow_terms(struct call *c)
 {
-	if (c->post && call_has(c, "agree")) {
+	char now[24];
+	snprintf(now, sizeof now, "%lld", (long long)c->k->conf->terms_version);
+	if (c->post && call_has(c, "agree") && !strcmp(call_field(c, "agree"), now)) {
 		enum err e = call_transact(c, terms_agree, NULL);
 		if (e)
 			view_failure(c, e, "the terms");
@@ -103,8 +105,14 @@ void flow_terms(struct call *c)
 			view_redirect(c, "/");
 		return;
 	}
-	if (c->post)
+	/* The button carries the version that it stood under. */
+	if (c->post && call_has(c, "agree"))
+		view_error(c, "agree", T(c, N_("The terms have changed meanwhile. Please read them once more.")));
+	else if (c->post)
 		view_error(c, "agree", T(c, N_("You can go on once you agree to the terms.")));
+	view_put(c, "version", now);
+	if (c->person.terms > 0)
+		view_num(c, "before", c->person.terms);
 	view_page(c, "terms");
 }
 
