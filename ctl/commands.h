@@ -42,6 +42,8 @@ enum ctl_exit store_run_upgrade(struct ctl *c, const struct args *a);
 enum ctl_exit config_check(struct ctl *c, const struct args *a);
 enum ctl_exit config_show(struct ctl *c, const struct args *a);
 
+enum ctl_exit site_template(struct ctl *c, const struct args *a);
+
 enum ctl_exit mailcmd_template(struct ctl *c, const struct args *a);
 enum ctl_exit mailcmd_queue(struct ctl *c, const struct args *a);
 enum ctl_exit mailcmd_test(struct ctl *c, const struct args *a);

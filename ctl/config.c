@@ -4,6 +4,7 @@
 #include "ctl/commands.h"
 #include "ctl/config_check.h"
 #include "ctl/json.h"
+#include "ctl/site.h"
 #include "keeper/mail_template.h"
 #include "keeper/passkey_attest.h"
 #include <errno.h>
@@ -83,16 +84,22 @@ bool config_password(const char *path, const char *state_dir, struct errmsg *why
 	return false;
 }
 
-static bool config_terms(const struct conf *c)
+static void config_site_fault(void *arg, bool warning, const char *sentence)
 {
-	static const char *const lang[] = {"ja", "en"};
-	char path[PATH_MAX];
-	bool ok = true;
-	for (size_t i = 0; c->terms_version && i < sizeof lang / sizeof *lang; i++) {
-		(void)snprintf(path, sizeof path, "%s/terms.%s.txt", c->site_dir, lang[i]);
-		ok &= config_file("terms.version", path);
-	}
-	return ok;
+	bool *ok = arg;
+	*ok &= warning;
+	ctl_say("%s%s", warning ? "warning: " : "", sentence);
+}
+
+/* As root still: what the browser door's own user cannot read is a finding. */
+static bool config_site(const struct conf *c)
+{
+	struct errmsg why = {""};
+	bool ok = config_folder("site_dir", c->site_dir);
+	enum err e = ok ? site_look(c, config_site_fault, &ok, &why) : ERR_NONE;
+	if (e)
+		ctl_say("%s", why.text);
+	return ok && !e;
 }
 
 static bool config_mail(const struct conf *c)
@@ -139,23 +146,41 @@ static void config_text_fault(void *arg, const char *sentence)
 	ctl_say("%s", sentence);
 }
 
+static bool config_state(const struct conf *c)
+{
+	return config_folder("state_dir", c->state_dir);
+}
+
+static bool config_mail_texts(const struct conf *c)
+{
+	bool ok = true;
+	size_t texts;
+	mail_site_check(c, config_text_fault, &ok, &texts);
+	return ok;
+}
+
+/* Each says what is wrong, a line a complaint, and whether all is well. */
+static bool (*const config_checks[])(const struct conf *c) = {config_state, config_site, config_mail};
+/* As the owner of state_dir, after the key and the database that the keeper will meet. */
+static bool (*const config_checks_owner[])(const struct conf *c) = {config_passkeys};
+/* Whatever else is wrong. */
+static bool (*const config_checks_always[])(const struct conf *c) = {config_mail_texts};
+
 enum ctl_exit config_check(struct ctl *c, const struct args *a)
 {
 	(void)a;
 	enum ctl_exit r = ctl_conf(c);
 	if (r)
 		return r;
-	bool ok = config_folder("state_dir", c->conf->state_dir);
-	ok &= config_folder("site_dir", c->conf->site_dir);
-	ok &= config_terms(c->conf);
-	ok &= config_mail(c->conf);
-	/* Last, as the owner of state_dir: the key, the database and the certificates that the keeper will meet. */
+	bool ok = true;
+	for (size_t i = 0; i < sizeof config_checks / sizeof *config_checks; i++)
+		ok &= config_checks[i](c->conf);
 	if (ok)
 		r = ctl_store(c);
-	if (ok && !r)
-		ok = config_passkeys(c->conf);
-	size_t texts;
-	mail_site_check(c->conf, config_text_fault, &ok, &texts);
+	for (size_t i = 0; ok && !r && i < sizeof config_checks_owner / sizeof *config_checks_owner; i++)
+		ok &= config_checks_owner[i](c->conf);
+	for (size_t i = 0; i < sizeof config_checks_always / sizeof *config_checks_always; i++)
+		ok &= config_checks_always[i](c->conf);
 	if (!ok)
 		r = CTL_FAILED;
 	if (!r)

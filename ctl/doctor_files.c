@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "ctl/doctor.h"
+#include "ctl/site.h"
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
@@ -219,26 +220,28 @@ static bool files_folder(struct doctor *d, const char *option, const char *path,
 	return true;
 }
 
-static bool files_terms(struct doctor *d)
+struct files_site {
+	struct doctor *d;
+	bool ok;
+};
+
+static void files_site_fault(void *arg, bool warning, const char *sentence)
 {
-	static const char *const lang[] = {"ja", "en"};
-	const struct conf *c = d->c->conf;
-	char path[PATH_MAX];
-	bool ok = true;
-	for (size_t i = 0; c->terms_version && i < sizeof lang / sizeof *lang; i++) {
-		struct stat st;
-		(void)snprintf(path, sizeof path, "%s/terms.%s.txt", c->site_dir, lang[i]);
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size && (st.st_mode & S_IROTH))
-			continue;
-		ok = false;
-		if (stat(path, &st) == 0)
-			doctor_fix(d, "chmod 0644 %s", path);
-		else
-			doctor_fix(d, "write your terms of use there, or set terms.version = 0");
-		doctor_say(d, DOCTOR_FAIL, "%s: missing, empty or not for everyone to read, and terms.version is %lld",
-			   path, (long long)c->terms_version);
-	}
-	return ok;
+	struct files_site *s = arg;
+	s->ok = false;
+	if (!warning)
+		doctor_fix(s->d, "mend it, then kosmoctl config check && systemctl restart kosmo-keeper kosmo-enrolld");
+	doctor_say(s->d, warning ? DOCTOR_WARN : DOCTOR_FAIL, "%s", sentence);
+}
+
+static bool files_site(struct doctor *d)
+{
+	struct files_site s = {d, true};
+	struct errmsg m = {""};
+	if (site_look(d->c->conf, files_site_fault, &s, &m) == ERR_NONE)
+		return s.ok;
+	doctor_say(d, DOCTOR_LEFT, "%s", m.text);
+	return false;
 }
 
 void doctor_folders(struct doctor *d)
@@ -249,7 +252,7 @@ void doctor_folders(struct doctor *d)
 	(void)snprintf(make, sizeof make, "mkdir -m 0755 %s", c->run_dir);
 	bool ok = files_folder(d, "run_dir", c->run_dir, d->system ? tmpfiles : make);
 	(void)snprintf(make, sizeof make, "mkdir -m 0755 %s", c->site_dir);
-	ok &= files_folder(d, "site_dir", c->site_dir, d->system ? tmpfiles : make) && files_terms(d);
+	ok &= files_folder(d, "site_dir", c->site_dir, d->system ? tmpfiles : make) && files_site(d);
 	if (ok)
 		doctor_say(d, DOCTOR_OK, "%s and %s", c->run_dir, c->site_dir);
 }

@@ -49,6 +49,8 @@ static const struct ctl_command main_commands[] = {
     {"store upgrade", "", "bring an older version's database to this version's schema", 0, 0, 0, store_run_upgrade},
     {"config check", "", "check the configuration and the files that it names", 0, 0, 0, config_check},
     {"config show", "", "show every option and its value", B(JSON), 0, 0, config_show},
+    {"site template", "[NAME]", "print a built-in page, to make one of the site's own of, or the names", 0, 0, 1,
+     site_template},
     {"mail test", "ADDRESS", "send a mail now, and say what the relay says", 0, 1, 1, mailcmd_test},
     {"mail queue", "", "list the mails that wait, were refused or came too late",
      B(JSON) | B(ADDRESSES) | B(RETRY) | B(DROP), 0, 0, mailcmd_queue},

@@ -12,5 +12,9 @@ void faults_say(const struct faults *fs, enum fault f, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof sentence, fmt, ap);
 	va_end(ap);
+	/* A piece of the file may stand in it: no line's end and nothing that a terminal would obey. */
+	for (char *p = sentence; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
 	fs->say(fs->arg, f, sentence);
 }

@@ -3,14 +3,14 @@ import re
 import pytest
 from conftest import OK, USAGE, run
 
-COMMANDS = re.findall(r"^  ((?:user|config|store|pam|mail) [\w-]+|\w+)", run("--help").out.split("Options:")[0].split("Commands:")[1], re.M)
+COMMANDS = re.findall(r"^  ((?:user|config|store|pam|mail|site) [\w-]+|\w+)", run("--help").out.split("Options:")[0].split("Commands:")[1], re.M)
 
 
 def test_the_commands():
     assert COMMANDS == ["init", "import", "user list", "user find", "user show", "user add", "user set", "user disable",
                         "user enable", "user expire", "user expire-password", "user reissue", "user recover", "user unlock",
                         "user sessions", "user logout", "user delete", "audit",
-                        "store check", "store backup", "store upgrade", "config check", "config show", "mail test", "mail queue",
+                        "store check", "store backup", "store upgrade", "config check", "config show", "site template", "mail test", "mail queue",
                         "mail template", "mail bounce", "doctor", "pam try",
                         "pam enable", "pam confirm", "pam undo", "pam disable"]
 
