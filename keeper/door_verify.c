@@ -152,7 +152,11 @@ void door_verify_run(struct keeper *k, struct store *st, struct request *r, stru
 	if (!e && (!st || c.now <= 0))
 		e = ERR_IO;
 	if (!e)
+		e = store_look(st);
+	if (!e) {
 		e = session_look(&c);
+		store_look_end(st);
+	}
 	if (!e) {
 		answer(&c, &n);
 		seen = seen_now(&c);

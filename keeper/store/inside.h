@@ -18,6 +18,8 @@ struct store {
 	char *path;			/* as it was opened; NULL while it is made or upgraded */
 	int64_t schema;			/* as it was opened */
 	bool writing;			/* between begin and commit or rollback */
+	bool looking;			/* between look and look_end */
+	struct id verified;		/* whose MAC fitted since look: nothing changes in between */
 	struct turn turn;		/* if it leads the transaction that it writes in */
 	struct store *at; /* whose connection and statements: another's where that one's transaction goes on here */
 	int64_t writes;

@@ -144,7 +144,11 @@ static enum err row_verify(struct query *q)
 enum err person_verify(struct store *st, const struct id *id)
 {
 	struct query q;
-	enum err e = query_first(&q, st, SQL_PERSON_ROW, ARGS(V_ID(id)));
+	enum err e;
+
+	if (st->looking && !id_zero(id) && memcmp(&st->verified, id, ID_LEN) == 0)
+		return ERR_NONE;
+	e = query_first(&q, st, SQL_PERSON_ROW, ARGS(V_ID(id)));
 
 	if (e == ERR_NONE)
 		e = row_verify(&q);
@@ -250,6 +254,8 @@ static enum err load(struct query *q, struct person *ret)
 		return e;
 	memset(ret, 0, sizeof(*ret));
 	query_id(q, PERSON_ID, &ret->id);
+	if (q->st->looking)
+		q->st->verified = ret->id;
 	query_text(q, PERSON_LOGIN, ret->login, sizeof(ret->login));
 	ret->role = (enum role)query_range(q, PERSON_ROLE, ROLE_MEMBER, ROLE_STAFF);
 	ret->disabled = query_bool(q, PERSON_DISABLED);

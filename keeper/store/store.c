@@ -308,13 +308,29 @@ void store_rollback(struct store *st)
 
 enum err store_read_begin(struct store *st)
 {
-	return st->writing ? ERR_NONE : st->drv->begin(st->db, DB_TX_READ, clock_mono_ms() + STORE_BUSY_MS);
+	return st->writing || st->looking ? ERR_NONE
+					  : st->drv->begin(st->db, DB_TX_READ, clock_mono_ms() + STORE_BUSY_MS);
 }
 
 void store_read_end(struct store *st)
 {
-	if (!st->writing)
+	if (!st->writing && !st->looking)
 		st->drv->rollback(st->db); /* nothing was written: the cheapest end that cannot fail */
+}
+
+enum err store_look(struct store *st)
+{
+	enum err e = st->writing || st->looking ? ERR_INTERNAL : store_read_begin(st);
+
+	st->looking = e == ERR_NONE;
+	return e;
+}
+
+void store_look_end(struct store *st)
+{
+	st->looking = false;
+	st->verified = (struct id){0};
+	store_read_end(st);
 }
 
 /* ---- creating, opening ---- */

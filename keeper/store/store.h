@@ -49,6 +49,11 @@ enum err store_begin(struct store *st);
 enum err store_commit(struct store *st);
 void store_rollback(struct store *st);
 
+/* All that is read until look_end is of one moment, and read more cheaply. No write transaction in between. After a
+ * failed look nothing is to be ended. */
+enum err store_look(struct store *st);
+void store_look_end(struct store *st);
+
 /* ---- people (store/person.c) ---- */
 
 enum role { ROLE_MEMBER = 1, ROLE_STAFF = 2 };

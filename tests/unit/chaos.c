@@ -241,13 +241,18 @@ static struct wire_msg *ask(struct chaos *c, struct conn *conn, struct buf *b, b
 {
 	static struct wire_msg answer;
 	static struct request r;
+	struct verify_seen *seen = NULL;
 
 	OK(wire_end(b));
 	r = (struct request){.conn = conn};
 	OK(wire_parse(b->data + WIRE_HEAD, b->len - WIRE_HEAD, &r.msg));
 	buf_wipe(&conn->out);
 	fault_resume();
-	if (web)
+	if (door_verify_asks(&r)) {
+		door_verify_run(&c->k, c->st, &r, &seen);
+		if (seen)
+			door_verify_seen(&c->k, c->st, seen);
+	} else if (web)
 		door_web_run(&c->k, c->st, &r);
 	else if (door_auth_work(&r) == AUTH_NOW)
 		door_auth_run(&c->k, NULL, &r);
@@ -429,6 +434,27 @@ bool chaos_post(struct chaos *c, const char *action, ...)
 bool chaos_at(const struct chaos *c, const char *path)
 {
 	return strcmp(c->path, path) == 0;
+}
+
+int chaos_verify(struct chaos *c)
+{
+	struct conn conn = {.peer = {.uid = 0, .trusted = true}};
+	struct buf b = BUF_INIT;
+	const struct wire_msg *m;
+	int64_t status = 0;
+
+	fault_pause();
+	wire_begin(&b, 7, "verify");
+	wire_puts(&b, "session", c->cookie);
+	wire_puts(&b, "page", "1");
+	wire_puts(&b, "uri", "/portal/");
+	m = c->open ? ask(c, &conn, &b, true) : NULL;
+	if (m != NULL)
+		(void)wire_int(m, "status", &status);
+	buf_free(&conn.out);
+	buf_free(&b);
+	fault_resume();
+	return (int)status;
 }
 
 bool chaos_web_password(struct chaos *c, const char *login, const char *password)

@@ -8,6 +8,7 @@
 
 #include "common/verdict.h"
 #include "keeper/door_auth.h"
+#include "keeper/door_verify.h"
 #include "keeper/door_web.h"
 #include "keeper/totp.h"
 
@@ -66,6 +67,8 @@ void chaos_on_reply(struct chaos *c, void (*f)(struct chaos *c));
 bool chaos_get(struct chaos *c, const char *action);
 bool chaos_post(struct chaos *c, const char *action, ...);
 bool chaos_at(const struct chaos *c, const char *path); /* led there by a redirect */
+/* A portal's question about this browser: the status, 0 if there was no answer. */
+int chaos_verify(struct chaos *c);
 /* Logs in up to the code's page, or the wizard. */
 bool chaos_web_password(struct chaos *c, const char *login, const char *password);
 

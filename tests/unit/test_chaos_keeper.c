@@ -251,6 +251,53 @@ static void browser(void **state)
 	chaos_run(c0, &again);
 }
 
+/* ---- a portal's question: of a session that is in, long unseen, and of one that is half in ---- */
+
+static char portal_cookie[sizeof((struct chaos *)0)->cookie];
+
+static void verify(struct chaos *c, int *told)
+{
+	memcpy(c->cookie, portal_cookie, sizeof c->cookie);
+	fault_clock(CHAOS_NOW + 300);
+	*told = chaos_verify(c) == 200 ? IN : OUT;
+}
+
+static void verify_in_judge(struct chaos *c, int told)
+{
+	(void)told;
+	memcpy(c->cookie, portal_cookie, sizeof c->cookie);
+	assert_int_equal(chaos_verify(c), 200);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM session"), 1);
+}
+
+static void verify_half_judge(struct chaos *c, int told)
+{
+	assert_int_equal(told, OUT);
+	memcpy(c->cookie, portal_cookie, sizeof c->cookie);
+	assert_int_equal(chaos_verify(c), 401);
+}
+
+static void portal(void **state)
+{
+	static const struct chaos_job half = {"a portal's question, half in", verify, verify_half_judge, OUT},
+				      in = {"a portal's question, in", verify, verify_in_judge, IN};
+
+	(void)state;
+	chaos_start(c0, true);
+	fault_clock(CHAOS_NOW);
+	assert_true(chaos_web_password(c0, "taro", CHAOS_PASSWORD));
+	memcpy(portal_cookie, c0->cookie, sizeof portal_cookie);
+	chaos_keep(c0);
+	chaos_run(c0, &half);
+	chaos_start(c0, true);
+	fault_clock(CHAOS_NOW);
+	memcpy(c0->cookie, portal_cookie, sizeof portal_cookie);
+	assert_true(chaos_get(c0, "code") && chaos_post(c0, "code", "code", right_code(), NULL));
+	memcpy(portal_cookie, c0->cookie, sizeof portal_cookie);
+	chaos_keep(c0);
+	chaos_run(c0, &in);
+}
+
 /* ---- the wizard: each step from where the one before led to ---- */
 
 static char mail_code[8];
@@ -508,6 +555,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(terminal, fresh, gone),
 	    cmocka_unit_test_setup_teardown(browser, fresh, gone),
+	    cmocka_unit_test_setup_teardown(portal, fresh, gone),
 	    cmocka_unit_test_setup_teardown(enrolment, fresh, gone),
 	    cmocka_unit_test_setup_teardown(anew, fresh, gone),
 	};
