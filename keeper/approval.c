@@ -74,7 +74,7 @@ static void clean(char *ret, size_t cap, const char *s)
 	ret[n] = '\0';
 }
 
-static void host_shown(const struct conf *c, char *ret, size_t cap)
+void approval_host(const struct conf *c, char *ret, size_t cap)
 {
 	char name[256];
 	if (!c->passkey_host[0] && gethostname(name, sizeof name))
@@ -120,7 +120,7 @@ enum err approval_put(struct keeper *k, struct store *st, struct attempt *a, con
 	memset(row.user, 'x', strlen(a->login));
 	if (known && can)
 		memcpy(row.user, a->login, sizeof row.user);
-	host_shown(k->conf, row.host, sizeof row.host);
+	approval_host(k->conf, row.host, sizeof row.host);
 	clean(row.service, sizeof row.service, service);
 	clean(row.from, sizeof row.from, a->origin.shown);
 	if (!e)

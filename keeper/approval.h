@@ -27,6 +27,9 @@ void approval_url_qr(const struct conf *c, const struct approval_request *r, str
 bool approval_token(const char *typed, char ret[static APPROVAL_TOKEN + 1]);
 void approval_token_shown(const char token[static APPROVAL_TOKEN + 1], char ret[static APPROVAL_SHOWN + 1]);
 
+/* What this host is called where its logins are told of: printable ASCII. */
+void approval_host(const struct conf *c, char *ret, size_t cap);
+
 /* [tx] Writes the request: the person's whom a asks for, if they may be asked (the password was right or `alone`, and
  * they have a passkey); else nobody's, at the same cost. */
 enum err approval_put(struct keeper *k, struct store *st, struct attempt *a, const struct approval_request *r,

@@ -4,6 +4,7 @@
 #include "common/text.h"
 #include "keeper/attempt_parts.h"
 #include "keeper/notice.h"
+#include "keeper/recent.h"
 #include "keeper/recovery.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -252,6 +253,7 @@ static enum err factor_check(struct keeper *k, struct store *st, struct attempt 
 				 .mailed = ERR_DENIED};
 	/* someone without a registered authenticator has no factor here, whatever recovery codes are left */
 	e = !f || !n ? ERR_DENIED : f->verify(&c, canonical);
+	snprintf(a->used, sizeof a->used, "%s", c.right ? c.right->name : "");
 	if (e == ERR_DENIED && a->asked == FACTOR_MAILCODE && !(f && n && c.mail && f->kind == FACTOR_MAILCODE)) {
 		enum err none = mailcode_try_none(st, k->seal, p->login, canonical, now);
 		e = none ? none : e;
@@ -306,6 +308,8 @@ enum err attempt_all_right(struct keeper *k, struct store *st, struct attempt *a
 		e = limits_learn(st, k->seal, &a->origin, &a->person, now, &new);
 	if (!e)
 		e = notice_in(k, st, a, p, f->kind, &new, now);
+	if (!e && !a->step_up)
+		e = recent_in(k, st, a, f, now);
 	return e ? e : attempt_audit(st, a, true, now, a->step_up ? "confirm.allow" : "login.allow", f->name);
 }
 
@@ -377,6 +381,7 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 	}
 	if (!checked) {
 		a->right = f;
+		a->approval.used = approved && a->approval.alone;
 		e = attempt_all_right(k, st, a, &p, f, now);
 		if (!e && within)
 			e = within(st, &p, arg);
@@ -386,6 +391,8 @@ enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *
 			   checked == ERR_EXISTS ? "replayed"
 			   : a->mailed_wait	 ? "too many mailed codes"
 						 : "");
+		if (!e && !a->throttled && !a->step_up)
+			e = recent_wrong(k, st, a, counts, canonical, now);
 		v = a->throttled ? verdict_refused(&a->limit) : a->limit.disabled ? VERDICT_LOCKED : VERDICT_DENY;
 	}
 	if (!e)

@@ -22,6 +22,7 @@ struct attempt {
 	struct id person;
 	bool password_right; /* or not asked (password=skip) */
 	bool initial;	     /* it was the initial password */
+	bool no_password;    /* password_right stands for none: a passkey took its place, or PAM asked for it */
 	bool throttled;
 	bool step_up;		       /* of someone who is in already: audited as that, not as a login */
 	enum mailcode_policy mailcode; /* at this door; the door sets it */
@@ -30,10 +31,12 @@ struct attempt {
 	struct {
 		struct id id; /* of the approval whose digits this dialogue takes; zero: none */
 		bool alone;   /* it takes the password's place */
+		bool used;    /* and it did */
 	} approval;
 	enum err mailed; /* of a mailed code that was not right, as in struct factor_check */
 	int64_t mailed_wait;
-	const struct factor *right;	 /* the factor that was right */
+	const struct factor *right;	 /* the factor that was right, */
+	char used[NAME_MAX_BYTES + 1];	 /* and the authenticator's name; "" if unknown */
 	const char *agent;		 /* of a browser: the door sets it; NULL: none */
 	bool told;			 /* a notice to the owner is in the outbox: it is woken after the commit */
 	struct limit limit;		 /* of the step under way */

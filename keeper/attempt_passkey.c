@@ -82,6 +82,7 @@ static enum err right(struct keeper *k, struct store *st, struct attempt *a, con
 	if (!e)
 		e = backup(k, st, a, p, pk, x, now);
 	a->right = factor_of(FACTOR_PASSKEY);
+	memcpy(a->used, pk->as.name, sizeof a->used);
 	return e ? e : attempt_all_right(k, st, a, p, a->right, now);
 }
 

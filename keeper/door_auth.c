@@ -265,7 +265,7 @@ static void on_begin(struct keeper *k, struct store *st, struct request *r, stru
 	} else if (d->phase != DIALOGUE_AUTH) {
 		door_change_begin(k, st, r, d, now);
 	} else if (d->policy.password == POLICY_SKIP) {
-		d->attempt.password_right = true;
+		d->attempt.password_right = d->attempt.no_password = true;
 		door_mail_ask(k, st, r, d, now);
 	} else if (d->policy.passkey == POLICY_PASSKEY_ALONE) {
 		door_mail_alone(k, st, r, d, now);

@@ -31,6 +31,7 @@ static enum err totp_verify(struct factor_check *c, const char *canonical)
 		r = e;
 		if (e && e != ERR_EXISTS)
 			return e;
+		c->right = a;
 	}
 	return r;
 }

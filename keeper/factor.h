@@ -17,6 +17,7 @@ struct factor_check {
 	const struct authenticator *authenticator; /* the confirmed ones */
 	size_t n;
 	int64_t now;
+	const struct authenticator *right; /* the one whose code it was; NULL: none's */
 	/* of a mailed code that was not right: */
 	enum err mailed; /* ERR_DENIED, ERR_NOTFOUND: none lives, ERR_TOOBIG: this one bears no more tries */
 	int64_t wait;	 /* no more tries for so many seconds, whatever the code; 0: else */

@@ -47,6 +47,7 @@ static enum verdict decide(struct call *c, const struct origin *origin, const ch
 	struct attempt a;
 	attempt_init(&a, DOOR_WEB, "web", origin, who);
 	a.password_right = true; /* asked already, or not asked here */
+	a.no_password = !who[0];
 	a.step_up = step_up;
 	a.agent = c->agent;
 	c->attempt = &a;

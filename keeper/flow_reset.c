@@ -7,6 +7,7 @@
 #include "keeper/birth.h"
 #include "keeper/call.h"
 #include "keeper/forgot.h"
+#include "keeper/recent.h"
 #include <string.h>
 
 /* Was a factor proven, not only the birth date? Who registered one meanwhile must show it. */
@@ -161,6 +162,8 @@ static enum err go_on(struct call *c, const struct person *p, struct reset *r)
 		e = limits_learn(c->st, c->k->seal, &origin, &p->id, c->now, &new);
 	if (!e)
 		e = store_person_seen(c->st, &p->id, c->now);
+	if (!e)
+		e = recent_web(c->st, &p->id, &origin, c->agent, c->next.session.factor, "", false, c->now);
 	return e ? e : call_audit(c, "login.allow", "reset");
 }
 

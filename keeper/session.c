@@ -4,6 +4,7 @@
 #include "common/secret.h"
 #include "keeper/call.h"
 #include "keeper/policy.h"
+#include "keeper/recent.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -178,6 +179,14 @@ static enum err token_by(const struct call *c, const char *proof, char ret[stati
 	return e;
 }
 
+/* [tx] Who has got to the end of the wizard is in: no attempt said so. */
+static enum err wizard_ended(struct call *c, const struct session *s)
+{
+	struct origin o;
+	enum err e = call_origin(c, &o);
+	return e ? e : recent_web(c->st, &s->person, &o, s->agent, s->factor, "", s->password, c->now);
+}
+
 /* proof NULL: the token is random. */
 static enum err start(struct call *c, const struct id *person, enum session_level level, enum factor_kind factor,
 		      const char *proof)
@@ -202,6 +211,8 @@ static enum err start(struct call *c, const struct id *person, enum session_leve
 		e = session_digest(c, c->next.token, s.digest);
 	if (!e)
 		e = store_session_add(c->st, &s);
+	if (!e && same && c->session.level == SESSION_WIZARD && level == SESSION_FULL)
+		e = wizard_ended(c, &s);
 	c->next.session = s;
 	if (e)
 		session_settle(c, false);

@@ -122,6 +122,9 @@ static const struct migration migrations[] = {
     CLUSTERED(5, "CREATE TABLE letter (person BYTEA NOT NULL PRIMARY KEY, id BYTEA NOT NULL, sealed BYTEA NOT NULL, "
 		 "expires BIGINT NOT NULL)"),
     ALL(5, "CREATE INDEX letter_expires ON letter (expires)"),
+    /* The last few of each person and kind, read and cut off in the key's order. */
+    CLUSTERED(5, "CREATE TABLE login (person BYTEA NOT NULL, kind BIGINT NOT NULL, id BYTEA NOT NULL, "
+		 "sealed BYTEA NOT NULL, PRIMARY KEY (person, kind, id))"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

@@ -191,6 +191,12 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_KNOWN_END] = "DELETE FROM known WHERE person = $1 AND kind = $2 AND digest = $3",
     [SQL_KNOWN_END_ALL] = "DELETE FROM known WHERE person = $1",
 
+    [SQL_LOGIN_ADD] = "INSERT INTO login (person, kind, id, sealed) VALUES ($1, $2, $3, $4)",
+    [SQL_LOGIN_OLDEST] = "DELETE FROM login WHERE person = $1 AND kind = $2 AND id IN (SELECT id FROM login "
+			 "WHERE person = $1 AND kind = $2 ORDER BY id DESC LIMIT 1000 OFFSET $3)",
+    [SQL_LOGINS] = "SELECT id, sealed FROM login WHERE person = $1 AND kind = $2 ORDER BY id DESC LIMIT $3",
+    [SQL_LOGIN_DELETE_ALL] = "DELETE FROM login WHERE person = $1",
+
     [SQL_AUDIT_NEWEST] = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1",
     [SQL_AUDIT_ADD] = "INSERT INTO audit (seq, time, person, event, door, sealed, mac) "
 		      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -209,6 +215,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_MAIL_KEYS] = "SELECT id, id FROM outbox WHERE id > $1 ORDER BY id LIMIT $2",
     [SQL_APPROVAL_KEYS] = "SELECT id, id FROM approval WHERE id > $1 ORDER BY id LIMIT $2",
     [SQL_LETTER_KEYS] = "SELECT person, person FROM letter WHERE person > $1 ORDER BY person LIMIT $2",
+    [SQL_LOGIN_KEYS] = "SELECT DISTINCT person, person FROM login WHERE person > $1 ORDER BY person LIMIT $2",
     [SQL_ORPHANS] = "SELECT (SELECT count(*) FROM authenticator WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM recovery WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM code WHERE person NOT IN (SELECT id FROM person)) + "
@@ -222,6 +229,8 @@ const char *const sql_text[SQL__MAX] = {
 	"(SELECT count(*) FROM authenticator WHERE kind = 4 AND id NOT IN (SELECT authenticator FROM passkey)) + "
 	"(SELECT count(*) FROM approval WHERE person IS NOT NULL AND person NOT IN (SELECT id FROM person))",
     [SQL_ORPHANS_LETTERS] = "SELECT count(*) FROM letter WHERE person NOT IN (SELECT id FROM person)",
+
+    [SQL_ORPHANS_LOGINS] = "SELECT count(*) FROM login WHERE kind > 0 AND person NOT IN (SELECT id FROM person)",
 
     [SQL_SWEEP_SESSIONS] = "DELETE FROM session WHERE digest IN "
 			   "(SELECT digest FROM session WHERE expires <= $1 ORDER BY expires LIMIT $2)",

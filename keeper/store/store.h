@@ -410,6 +410,36 @@ enum err store_known_end(struct store *st, const struct id *person, enum known_k
 			 const struct id *digest);			 /* [tx] */
 enum err store_known_end_all(struct store *st, const struct id *person); /* [tx] */
 
+/* ---- recent logins (store/login.c) ---- */
+/* Kept apart, so that none of them pushes the others out. */
+enum login_what {
+	LOGIN_NOBODY = 0, /* of no person: written where there is none, so that it costs the same */
+	LOGIN_IN = 1,
+	LOGIN_INSIDE = 2, /* su, sudo: by who had logged in to that host already */
+	LOGIN_WRONG = 3	  /* the first step was right, the code was not */
+};
+#define LOGINS_KEPT 10 /* of a person and what */
+/* Sealed, but for whose it is and what. */
+struct store_login {
+	struct id id, person;
+	enum login_what what;
+	int64_t time;
+	enum factor_kind kind;	       /* what was proven; of a wrong one, what was asked for */
+	bool password;		       /* and the password */
+	char name[NAME_MAX_BYTES + 1]; /* of the authenticator at that time, "" if unknown */
+	char place[72], host[64];      /* as struct attempt has it; the host's name, "" in the browser */
+	char address[64], agent[256];  /* "" if none */
+	struct id device;	       /* the beginning of struct origin's; zero: none */
+};
+void store_login_wipe(struct store_login *l, size_t n);
+/* [tx] Takes the place of the oldest where there are LOGINS_KEPT; the id is chosen here. A store of before schema 5
+ * keeps none. */
+enum err store_login_add(struct store *st, const struct store_login *l);
+/* Newest first. */
+enum err store_logins(struct store *st, const struct id *person, enum login_what what, struct store_login *ret,
+		      size_t max, size_t *ret_n);
+bool store_logins_kept(const struct store *st); /* false: of before schema 5 */
+
 /* ---- audit (store/audit.c) ---- */
 struct audit {
 	int64_t seq, time;
@@ -473,13 +503,14 @@ enum err store_audit_prune(struct store *st, int64_t before, size_t max, bool *r
 /* ---- the whole store (store/check.c, store/upgrade.c) ---- */
 struct store_check {
 	int64_t people, codes, sessions, mails, approvals, letters; /* that were looked at */
+	int64_t logins;						    /* people with recent logins */
 	int64_t bad;						    /* of them: do not fit their MAC, or do not open */
 	int64_t orphans;					    /* rows that belong to nobody */
 	struct errmsg damage;					    /* of the file; "" if it is whole */
 	struct audit_check audit;
 };
-/* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail", "approval", "letter"; who:
- * a login, or a row's id in hexadecimal digits. */
+/* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail", "approval", "letter",
+ * "logins"; who: a login, or a row's id in hexadecimal digits. */
 typedef void (*store_check_bad)(void *arg, const char *what, const char *who);
 /* Looks at everything: the file, every person with their authenticators, all that is sealed, the audit chain. In short
  * snapshots, while others write. */

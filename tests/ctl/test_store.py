@@ -247,7 +247,7 @@ def killed(k, times):
         seen.add(version)
         rows(k.db, "PRAGMA wal_checkpoint;")
         assert content(k.db) == before
-        assert (version == 5) == bool(rows(k.db, "SELECT 1 FROM sqlite_master WHERE name = 'passkey'"))
+        assert (version == 5) == bool(rows(k.db, "SELECT 1 FROM sqlite_master WHERE name = 'login'"))
         for b in backups(k):
             assert content(b) == before
         assert k("store", "upgrade").exit == OK and k("store", "check").exit == OK

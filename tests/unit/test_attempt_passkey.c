@@ -15,6 +15,7 @@ static struct conf conf_of(char *counter)
 			     .language = ja,
 			     .organisation = nothing,
 			     .contact = nothing,
+			     .passkey_host = nothing,
 			     .mail_from = sender,
 			     .mail_list_unsubscribe = nothing,
 			     .mail_code_in_subject = no,

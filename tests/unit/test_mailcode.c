@@ -12,6 +12,7 @@ static struct conf conf = {.mailcode_pam = mailcode_last,
 			   .language = ja,
 			   .organisation = nothing,
 			   .contact = nothing,
+			   .passkey_host = nothing,
 			   .mail_from = sender,
 			   .mail_list_unsubscribe = nothing,
 			   .mail_code_in_subject = no};

@@ -38,7 +38,7 @@ static inline int world_new(void **state)
 	w->conf.terms_version = 1;
 	w->conf.hash_slots = 2;
 	w->conf.language = language;
-	w->conf.organisation = w->conf.contact = w->conf.mail_list_unsubscribe = nothing;
+	w->conf.organisation = w->conf.contact = w->conf.mail_list_unsubscribe = w->conf.passkey_host = nothing;
 	w->conf.mail_code_in_subject = no;
 	w->conf.mail_from = sender;
 	assert_int_equal(seal_key_create(unit_path(w->folder, "key"), NULL), ERR_NONE);
