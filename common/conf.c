@@ -41,6 +41,9 @@ const struct conf_option conf_options[] = {
 	{"password.min", CONF_NUMBER, AT(password_min), "8", NULL, 8, 64},
 	{"password.max_days", CONF_NUMBER, AT(password_max_days), "0", NULL, 0, 3660},
 	{"initial_password_days", CONF_NUMBER, AT(initial_password_days), "90", NULL, 1, 366},
+	{"enrol.days", CONF_NUMBER, AT(enrol_days), "0", NULL, 0, 3660},
+	{"enrol.by", CONF_DAY, AT(enrol_by), "", NULL, 0, 0},
+	{"enrol.remind", CONF_DAYS, AT(enrol_remind), "14 7 1", NULL, 0, 0},
 	{"terms.version", CONF_NUMBER, AT(terms_version), "1", NULL, 0, 1000000000},
 	{"terms.date", CONF_DATE, AT(terms_date), "", NULL, 0, 0},
 	{"audit.keep_days", CONF_NUMBER, AT(audit_keep_days), "400", NULL, 0, 36500},
@@ -496,7 +499,7 @@ void conf_free(struct conf *c)
 	if (!c)
 		return;
 	for (const struct conf_option *o = conf_options; o->name; o++)
-		if (o->type != CONF_NUMBER && o->type != CONF_SECONDS)
+		if (o->type != CONF_NUMBER && o->type != CONF_SECONDS && o->type != CONF_DAY)
 			free(*(char **)(void *)((char *)c + o->offset));
 	free(c->file);
 	free(c);

@@ -12,6 +12,7 @@
 
 #define CONF_RELAYS_MAX	     8	/* in mail.smtp */
 #define CONF_ORIGINS_MAX     4	/* in passkey.origins: browsers need take no more than 5 in all */
+#define CONF_DAYS_MAX	     8	/* in enrol.remind */
 #define CONF_CONNECTIONS_MAX 16 /* mail.connections: what kosmo-mailer serves at once */
 
 struct conf {
@@ -34,6 +35,10 @@ struct conf {
 	int64_t password_min, password_max_days /* 0: no age is too old */, initial_password_days;
 	int64_t terms_version; /* 0: no terms asked */
 	char *terms_date;      /* of that version, "2026-12-01"; "": not said */
+	/* until when an enrolment must be finished (keeper/enrol.h) */
+	int64_t enrol_days; /* from the letter; 0: no such limit */
+	int64_t enrol_by;   /* the end of the day for all, in seconds; 0: none */
+	char *enrol_remind; /* days before it, greatest first, separated by spaces; "": no mails */
 	/* audit */
 	int64_t audit_keep_days; /* 0: for ever */
 	/* keeper */
@@ -91,9 +96,11 @@ enum conf_type {
 	CONF_NETWORKS,
 	CONF_URLS,
 	CONF_RP_ID,
-	CONF_LOCAL,	 /* a path of url's origin, or the whole address of one */
-	CONF_DATE,	 /* 2026-12-01 */
-	CONF_UNSUBSCRIBE /* one mailto: or https: URI */
+	CONF_LOCAL,	  /* a path of url's origin, or the whole address of one */
+	CONF_DATE,	  /* 2026-12-01 */
+	CONF_UNSUBSCRIBE, /* one mailto: or https: URI */
+	CONF_DAY,	  /* "2027-03-31"; kept as the second at which it has ended in Japan, 0 without a value */
+	CONF_DAYS	  /* numbers from 1 to 366, separated by spaces */
 };
 
 struct conf_option {

@@ -463,18 +463,62 @@ static enum err set_unsubscribe(struct conf *c, const struct conf_option *o, con
 	return store(c, o, text, strlen(text));
 }
 
-static enum err set_date(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+/* 2026-12-01 and no other form. */
+static bool parse_date(const char *text, struct date *ret)
 {
 	const struct date until = {2999, 12, 31};
-	struct date d;
 	char iso[11] = "";
 
 	/* until is what text_birth_date takes for today */
-	if (text_birth_date(text, strlen(text), until, &d) == DATE_OK)
-		text_date_iso(d, iso);
-	if (strcmp(iso, text) != 0)
+	if (text_birth_date(text, strlen(text), until, ret) == DATE_OK)
+		text_date_iso(*ret, iso);
+	return strcmp(iso, text) == 0;
+}
+
+static enum err set_date(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	struct date d;
+
+	if (!parse_date(text, &d))
 		return err_set(why, ERR_INVALID, "\"%s\" is no date; write it like 2026-12-01", text);
 	return store(c, o, text, strlen(text));
+}
+
+static enum err set_day(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	struct date d;
+
+	if (!parse_date(text, &d) || d.year < 2000)
+		return err_set(why, ERR_INVALID, "\"%s\" is no day from 2000 on; write it like 2027-03-31", text);
+	*number_at(c, o) = text_midnight(d) + 86400;
+	return ERR_NONE;
+}
+
+static int greatest_first(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+static enum err set_days(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
+{
+	char word[CONF_VALUE_MAX + 1], list[CONF_DAYS_MAX * 4 + 1] = "";
+	int64_t day[CONF_DAYS_MAX];
+	size_t n = 0, len = 0;
+
+	while (conf_word(&text, word, sizeof word)) {
+		if (n == CONF_DAYS_MAX)
+			return err_set(why, ERR_INVALID, "more than %d; leave some out", CONF_DAYS_MAX);
+		if (!parse_number(word, strlen(word), &day[n]) || day[n] < 1 || day[n] > 366)
+			return err_set(why, ERR_INVALID,
+				       "\"%s\" is not a number of days from 1 to 366; write them like 14 7 1", word);
+		n++;
+	}
+	qsort(day, n, sizeof *day, greatest_first);
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(list + len, sizeof list - len, "%s%" PRId64, i ? " " : "", day[i]);
+	return store(c, o, list, len);
 }
 
 static enum err (*const setters[])(struct conf *, const struct conf_option *, const char *, struct errmsg *) = {
@@ -486,12 +530,13 @@ static enum err (*const setters[])(struct conf *, const struct conf_option *, co
     [CONF_NETWORKS] = set_networks, [CONF_UNSUBSCRIBE] = set_unsubscribe,
     [CONF_URLS] = set_urls,	    [CONF_RP_ID] = set_rp_id,
     [CONF_LOCAL] = set_local,	    [CONF_DATE] = set_date,
+    [CONF_DAY] = set_day,	    [CONF_DAYS] = set_days,
 };
 
 static bool empty_allowed(const struct conf_option *o)
 {
 	return o->type == CONF_STRING || o->type == CONF_ADDRESSES || o->type == CONF_NETWORKS ||
-	       (o->preset && o->preset[0] == '\0');
+	       o->type == CONF_DAYS || (o->preset && o->preset[0] == '\0');
 }
 
 enum err conf_value_set(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
@@ -505,7 +550,9 @@ enum err conf_value_set(struct conf *c, const struct conf_option *o, const char 
 		return err_set(why, ERR_INVALID, "no value; write one or leave the line out");
 	if (n >= 2 && (text[0] == '"' || text[0] == '\'') && text[n - 1] == text[0])
 		return err_set(why, ERR_INVALID, "quotes would be part of the value; leave them out");
-	e = n == 0 ? store(c, o, "", 0) : setters[o->type](c, o, text, why);
+	if (n == 0 && o->type == CONF_DAY)
+		*number_at(c, o) = 0;
+	e = n > 0 ? setters[o->type](c, o, text, why) : o->type == CONF_DAY ? ERR_NONE : store(c, o, "", 0);
 	return e == ERR_NOMEM ? err_set(why, e, "%s", err_text(e)) : e;
 }
 
@@ -527,12 +574,23 @@ bool conf_hostport_here(const char *hostport)
 	       (strncmp(hostport, "127.", 4) == 0 && hostport[strspn(hostport, DIGITS ".")] == ':');
 }
 
+static void show_day(int64_t end, char *b, size_t cap)
+{
+	char day[11] = "";
+
+	if (end)
+		text_date_iso(text_today(end - 1), day);
+	snprintf(b, cap, "%s", day);
+}
+
 void conf_show(const struct conf *c, const struct conf_option *o, char *b, size_t cap)
 {
 	if (o->type == CONF_NUMBER)
 		snprintf(b, cap, "%" PRId64, *number_at(c, o));
 	else if (o->type == CONF_SECONDS)
 		show_seconds(*number_at(c, o), b, cap);
+	else if (o->type == CONF_DAY)
+		show_day(*number_at(c, o), b, cap);
 	else
 		snprintf(b, cap, "%s", *string_at(c, o) ? *string_at(c, o) : "");
 }

@@ -43,6 +43,8 @@ enum date_error {
  * and what Japanese keyboards give for a hyphen or a dot. today bounds it. *ret is untouched on failure. */
 enum date_error text_birth_date(const char *s, size_t n, struct date today, struct date *ret);
 struct date text_today(int64_t now); /* the date in Japan Standard Time, where the wizard's people live */
+/* When such a day begins there. */
+int64_t text_midnight(struct date d);
 /* "1980-01-01"; b must hold 11 bytes. */
 void text_date_iso(struct date d, char b[static 11]);
 

@@ -211,6 +211,15 @@ struct date text_today(int64_t now)
 	    .year = (int16_t)(tm.tm_year + 1900), .month = (int8_t)(tm.tm_mon + 1), .day = (int8_t)tm.tm_mday};
 }
 
+int64_t text_midnight(struct date d)
+{
+	/* days since 1970-01-01 by the civil calendar, with years that begin in March, less nine hours */
+	int64_t y = d.year - (d.month <= 2), era = y / 400, in_era = y - era * 400;
+	int64_t day = (153 * (d.month + (d.month > 2 ? -3 : 9)) + 2) / 5 + d.day - 1;
+
+	return (era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + day - 719468) * 86400 - 9 * 3600;
+}
+
 static char *put_digits(char *b, unsigned v, unsigned unit)
 {
 	for (; unit > 0; unit /= 10)

@@ -42,6 +42,8 @@ static const struct {
     [OPT_PERSON] = {"person", 0, false, "LOGIN", "only what concerns LOGIN"},
     [OPT_FORMER_EMAIL] = {"former-email", 0, false, NULL,
 			  "of a frozen account: put back the address that said that it was not them"},
+    [OPT_UNFINISHED] = {"unfinished", 0, false, NULL,
+			"only those who have not registered yet how they log in, with the day by which they must"},
     [OPT_UNDO] = {"undo", 0, false, NULL, "take it back"},
     [OPT_LIMIT] = {"limit", 0, false, "N", "at most N entries (default 50)"},
     [OPT_VERIFY] = {"verify", 0, false, NULL, "check that no entry was changed, removed or put in"},

@@ -47,6 +47,7 @@ enum args_option {
 	OPT_DROP,
 	OPT_FORMER_EMAIL,
 	OPT_LETTERS,
+	OPT_UNFINISHED,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT64_C(1) << (o))

@@ -20,6 +20,7 @@ enum ctl_exit user_change_expire(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_expire_password(struct ctl *c, const struct args *a);
 enum ctl_exit user_change_delete(struct ctl *c, const struct args *a);
 
+enum ctl_exit user_extend(struct ctl *c, const struct args *a);
 enum ctl_exit user_unlock(struct ctl *c, const struct args *a);
 
 enum ctl_exit user_sessions(struct ctl *c, const struct args *a);

@@ -24,15 +24,25 @@ static const struct {
 	bool owner; /* looks into the store, as the owner of state_dir; these come last */
 	void (*run)(struct doctor *d);
 } doctor_checks[] = {
-    {"configuration", false, false, doctor_conf}, {"users", true, false, doctor_users},
-    {"state_dir", true, false, doctor_state_dir}, {"folders", true, false, doctor_folders},
-    {"disk", true, false, doctor_disk},		  {"clock", false, false, doctor_clock},
-    {"mail", true, false, doctor_mail},		  {"units", true, false, doctor_units},
-    {"versions", true, false, doctor_versions},	  {"sockets", true, false, doctor_sockets},
-    {"site", true, false, doctor_site},		  {"module", false, false, doctor_module},
-    {"pam.d", false, false, doctor_pam},	  {"sshd", false, false, doctor_sshd},
-    {"store", true, true, doctor_store},	  {"outbox", true, true, doctor_outbox},
-    {"addresses", true, true, doctor_addresses},  {"mail texts", true, true, doctor_mail_texts},
+    {"configuration", false, false, doctor_conf},
+    {"users", true, false, doctor_users},
+    {"state_dir", true, false, doctor_state_dir},
+    {"folders", true, false, doctor_folders},
+    {"disk", true, false, doctor_disk},
+    {"clock", false, false, doctor_clock},
+    {"mail", true, false, doctor_mail},
+    {"units", true, false, doctor_units},
+    {"versions", true, false, doctor_versions},
+    {"sockets", true, false, doctor_sockets},
+    {"site", true, false, doctor_site},
+    {"module", false, false, doctor_module},
+    {"pam.d", false, false, doctor_pam},
+    {"sshd", false, false, doctor_sshd},
+    {"store", true, true, doctor_store},
+    {"outbox", true, true, doctor_outbox},
+    {"addresses", true, true, doctor_addresses},
+    {"enrolment", true, true, doctor_enrolment},
+    {"mail texts", true, true, doctor_mail_texts},
 };
 
 static const char *const doctor_word[DOCTOR_STATES] = {"ok", "-", "warn", "FAIL"};

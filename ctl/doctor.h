@@ -56,6 +56,7 @@ void doctor_sshd(struct doctor *d);
 void doctor_store(struct doctor *d);
 void doctor_outbox(struct doctor *d);
 void doctor_addresses(struct doctor *d);
+void doctor_enrolment(struct doctor *d);
 void doctor_mail_texts(struct doctor *d);
 
 #endif

@@ -125,6 +125,30 @@ void doctor_addresses(struct doctor *d)
 		   s.address);
 }
 
+/* ---- who has not finished, and by when they must ---- */
+
+void doctor_enrolment(struct doctor *d)
+{
+	const struct conf *c = d->c->conf;
+	int64_t n = 0;
+	char day[11] = "", when[96] = "there is no deadline (enrol.by, enrol.days)";
+	enum err e = store_unfinished_count(d->c->st, clock_now(), &n);
+	if (e) {
+		doctor_say(d, DOCTOR_FAIL, "those who have not finished cannot be counted: %s", err_text(e));
+		return;
+	}
+	if (c->enrol_by)
+		text_date_iso(text_today(c->enrol_by - 1), day);
+	if (c->enrol_by && c->enrol_days)
+		(void)snprintf(when, sizeof when, "by %s, or %lld days after the letter", day,
+			       (long long)c->enrol_days);
+	else if (c->enrol_by)
+		(void)snprintf(when, sizeof when, "by %s", day);
+	else if (c->enrol_days)
+		(void)snprintf(when, sizeof when, "%lld days after the letter", (long long)c->enrol_days);
+	doctor_say(d, DOCTOR_OK, "%lld people have not registered yet how they log in; %s", (long long)n, when);
+}
+
 /* ---- the site's own mail texts, as the keeper can read them ---- */
 
 struct text_faults {

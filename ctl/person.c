@@ -2,6 +2,7 @@
 
 #include "common/secret.h"
 #include "ctl/person.h"
+#include "keeper/enrol.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -39,7 +40,7 @@ const char *person_state(const struct person *p, const struct conf *c, int64_t n
 		return "active";
 	if (!p->has_initial)
 		return "nopassword";
-	if (now >= p->initial_from + c->initial_password_days * 86400)
+	if (now >= enrol_letter_ends(c, p))
 		return "lapsed";
 	return p->initial_used ? "begun" : "waiting";
 }
@@ -99,7 +100,7 @@ void person_letters_say(int64_t n)
 
 enum err person_letter(const struct ctl *c, const struct person *p, const char *initial)
 {
-	return store_letter_put(c->st, &p->id, initial, p->initial_from + c->conf->initial_password_days * 86400);
+	return store_letter_put(c->st, &p->id, initial, enrol_letter_ends(c->conf, p));
 }
 
 enum err person_add_totp(struct store *st, const struct row *r, const struct person *p)

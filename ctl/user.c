@@ -7,6 +7,7 @@
 #include "ctl/why.h"
 #include "keeper/address.h"
 #include "keeper/policy.h"
+#include "keeper/require.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,17 +19,30 @@
 
 struct user_out {
 	struct ctl *c;
+	bool unfinished; /* those alone */
 	struct json json;
 	int64_t now;
 	size_t n;
 };
 
-static void user_line(struct user_out *o, const struct person *p)
+static void user_day(int64_t end, char ret[static 11])
+{
+	ret[0] = '\0';
+	if (end)
+		text_date_iso(text_today(end - 1), ret);
+}
+
+static void user_line(struct user_out *o, const struct person *p, const struct enrol *by)
 {
 	const char *state = person_state(p, o->c->conf, o->now);
+	char day[11];
+	user_day(by ? enrol_next(by) : 0, day);
 	o->n++;
 	if (!o->c->json) {
-		(void)printf("%-20s %-6s %-10s %s\n", p->login, person_role(p->role), state, p->name);
+		(void)printf("%-20s %-6s %-10s ", p->login, person_role(p->role), state);
+		if (by)
+			(void)printf("%-10s ", day[0] ? day : "-");
+		(void)printf("%s\n", p->name);
 		return;
 	}
 	json_object(&o->json, NULL);
@@ -38,7 +52,19 @@ static void user_line(struct user_out *o, const struct person *p)
 	json_str(&o->json, "name", p->name);
 	json_str(&o->json, "email", p->email);
 	json_bool(&o->json, "email_verified", p->email_verified);
+	if (by)
+		json_str(&o->json, "until", day);
 	json_end(&o->json, '}');
+}
+
+/* One that was asked for: a line. */
+static enum err user_take(struct user_out *o, const struct person *p)
+{
+	struct facts f;
+	enum err e = o->unfinished ? require_facts(o->c->st, o->c->conf, p, o->now, &f) : ERR_NONE;
+	if (!e && (!o->unfinished || f.unfinished))
+		user_line(o, p, o->unfinished ? &f.enrol : NULL);
+	return e;
 }
 
 /* Folded for the search: NFKC, ASCII letters lower. */
@@ -62,9 +88,9 @@ static bool user_matches(const struct person *p, const char *text, struct buf *s
 }
 
 /* Everyone, or those that match. */
-static enum ctl_exit user_each(struct ctl *c, const char *text)
+static enum ctl_exit user_each(struct ctl *c, const char *text, bool unfinished)
 {
-	struct user_out o = {.c = c, .json.f = stdout, .now = clock_now()};
+	struct user_out o = {.c = c, .unfinished = unfinished, .json.f = stdout, .now = clock_now()};
 	AUTO_BUF scratch = BUF_INIT;
 	char after[LOGIN_MAX + 1] = "";
 	enum err e = ERR_NOMEM;
@@ -78,7 +104,7 @@ static enum ctl_exit user_each(struct ctl *c, const char *text)
 		e = store_person_page(c->st, after, p, USER_PAGE, &n);
 		for (size_t i = 0; !e && i < n; i++)
 			if (!text || user_matches(&p[i], text, &scratch))
-				user_line(&o, &p[i]);
+				e = user_take(&o, &p[i]);
 		if (!e && n)
 			memcpy(after, p[n - 1].login, sizeof after);
 	}
@@ -95,11 +121,10 @@ out:
 
 enum ctl_exit user_list(struct ctl *c, const struct args *a)
 {
-	(void)a;
 	enum ctl_exit r = ctl_conf(c);
 	if (!r)
 		r = ctl_store(c);
-	return r ? r : user_each(c, NULL);
+	return r ? r : user_each(c, NULL, a->value[OPT_UNFINISHED] != NULL);
 }
 
 enum ctl_exit user_find(struct ctl *c, const struct args *a)
@@ -111,7 +136,7 @@ enum ctl_exit user_find(struct ctl *c, const struct args *a)
 	if (!r)
 		r = ctl_store(c);
 	if (!r)
-		r = user_each(c, buf_str(&text));
+		r = user_each(c, buf_str(&text), false);
 	if (r == CTL_INPUT && !c->json)
 		ctl_say("nobody found");
 	return r;
@@ -123,6 +148,7 @@ struct user_all {
 	struct person p;
 	struct authenticator a[AUTHENTICATORS_MAX];
 	size_t n, recovery;
+	struct facts facts;
 	struct why why;
 	char former[EMAIL_MAX + 1]; /* the address from where a frozen one was frozen */
 };
@@ -135,6 +161,8 @@ static enum err user_load(struct ctl *c, const char *login, struct user_all *u)
 		e = store_authenticators(st, &u->p.id, u->a, AUTHENTICATORS_MAX, &u->n);
 	if (!e)
 		e = store_recovery_left(st, &u->p.id, &u->recovery);
+	if (!e)
+		e = require_facts(st, c->conf, &u->p, clock_now(), &u->facts);
 	if (!e) {
 		e = address_former(st, &u->p, clock_now(), u->former);
 		e = e == ERR_NOTFOUND ? ERR_NONE : e;
@@ -183,6 +211,11 @@ static void user_show_json(const struct ctl *c, const struct user_all *u)
 	ctl_time_utc(p->has_initial ? p->initial_from : 0, b);
 	json_str(&j, "initial_password_from", b);
 	json_bool(&j, "initial_password_used", p->initial_used);
+	user_day(u->facts.enrol.letter, b);
+	json_str(&j, "initial_password_until", b);
+	json_bool(&j, "enrolment_finished", !u->facts.unfinished);
+	user_day(u->facts.enrol.by, b);
+	json_str(&j, "enrolment_until", b);
 	json_bool(&j, "disabled", p->disabled);
 	ctl_time_utc(p->expires, b);
 	json_str(&j, "expires", b);
@@ -223,8 +256,20 @@ static void user_show_initial(const struct ctl *c, const struct person *p)
 	char b[32];
 	if (p->password[0] || !p->has_initial)
 		return;
-	ctl_time_local(p->initial_from + c->conf->initial_password_days * 86400, b);
-	(void)printf("%-16s %s%s\n", "  good until", b, p->initial_used ? " (used)" : "");
+	user_day(enrol_letter_ends(c->conf, p), b);
+	(void)printf("%-16s the end of %s%s\n", "  good until", b, p->initial_used ? " (used)" : "");
+}
+
+static void user_show_enrolment(const struct facts *f)
+{
+	char day[11];
+	user_day(f->enrol.by, day);
+	if (!f->unfinished)
+		(void)printf("%-16s finished\n", "enrolment");
+	else if (f->enrol.by)
+		(void)printf("%-16s unfinished; no login after the end of %s\n", "enrolment", day);
+	else
+		(void)printf("%-16s unfinished; no deadline\n", "enrolment");
 }
 
 static void user_show_text(const struct ctl *c, const struct user_all *u)
@@ -247,6 +292,7 @@ static void user_show_text(const struct ctl *c, const struct user_all *u)
 	(void)printf("%-16s %s\n", "language", p->locale);
 	user_show_own(c, p);
 	user_show_initial(c, p);
+	user_show_enrolment(&u->facts);
 	ctl_time_local(p->expires, b);
 	(void)printf("%-16s %s\n", "expires", b);
 	(void)printf("%-16s %" PRId64 "\n", "terms accepted", p->terms);

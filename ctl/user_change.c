@@ -401,14 +401,6 @@ static enum err user_expire_fn(struct ctl *c, struct person *p, const void *arg,
 	return x->at && x->at <= clock_now() ? store_session_end_all(c->st, &p->id, NULL) : ERR_NONE;
 }
 
-/* Midnight in Japan at the beginning of a day: days since 1970-01-01 by the civil calendar, less nine hours. */
-static int64_t user_expire_midnight(struct date d)
-{
-	int64_t y = d.year - (d.month <= 2), era = y / 400, in_era = y - era * 400;
-	int64_t day = (153 * (d.month + (d.month > 2 ? -3 : 9)) + 2) / 5 + d.day - 1;
-	return (era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + day - 719468) * 86400 - 9 * 3600;
-}
-
 enum ctl_exit user_change_expire(struct ctl *c, const struct args *a)
 {
 	static const struct date any = {.year = 9999, .month = 12, .day = 31};
@@ -418,7 +410,7 @@ enum ctl_exit user_change_expire(struct ctl *c, const struct args *a)
 	if (strcmp(word, "never") != 0) {
 		if (text_birth_date(word, strlen(word), any, &d) != DATE_OK || d.year < 1971)
 			return ctl_input("the date cannot be understood; write it as 2030-03-31, or never");
-		x.at = user_expire_midnight(d);
+		x.at = text_midnight(d);
 		text_date_iso(d, x.text);
 	}
 	return user_change(c, a->word[0], "user.expire", user_expire_fn, &x);

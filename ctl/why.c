@@ -26,7 +26,7 @@ static bool why_say(struct why *w, const char *word, const char *fmt, ...)
 static bool why_account(const struct ctl *c, const struct person *p, int64_t now, struct why *w)
 {
 	char date[32];
-	int64_t lapses = p->initial_from + c->conf->initial_password_days * 86400;
+	int64_t lapses = enrol_letter_ends(c->conf, p);
 	if (p->disabled)
 		return why_say(w, "disabled", "cannot log in: disabled; kosmoctl user enable undoes it");
 	ctl_time_local(p->frozen, date);
@@ -44,13 +44,13 @@ static bool why_account(const struct ctl *c, const struct person *p, int64_t now
 	if (!p->has_initial)
 		return why_say(w, "no_password",
 			       "cannot log in: there is no password; kosmoctl user reissue makes one");
-	ctl_time_local(lapses, date);
+	text_date_iso(text_today(lapses - 1), date);
 	if (now >= lapses)
-		return why_say(
-		    w, "initial_lapsed",
-		    "cannot log in: the initial password was good until %s; kosmoctl user reissue makes a new "
-		    "one",
-		    date);
+		return why_say(w, "initial_lapsed",
+			       "cannot log in: the initial password was good until the end of %s; kosmoctl user "
+			       "reissue makes a new "
+			       "one",
+			       date);
 	return false;
 }
 
@@ -156,6 +156,18 @@ static enum err why_counters(struct ctl *c, const struct person *p, int64_t now,
 
 /* ---- what is left to do ---- */
 
+static bool why_late(const struct facts *f, int64_t now, struct why *w)
+{
+	char day[11];
+	if (!f->unfinished || !enrol_late(&f->enrol, now))
+		return false;
+	text_date_iso(text_today(f->enrol.by - 1), day);
+	return why_say(w, "enrolment_late",
+		       "cannot log in: the enrolment had to be finished by the end of %s; kosmoctl user extend gives "
+		       "more time",
+		       day);
+}
+
 static bool why_unfinished(const struct person *p, const struct facts *f, struct why *w)
 {
 	static const char *const steps[] = {
@@ -183,6 +195,8 @@ enum err why_person(struct ctl *c, const struct person *p, int64_t now, struct w
 		e = why_spent(c, p, now, &w, &found);
 	if (!e && !found)
 		e = require_facts(c->st, c->conf, p, now, &f);
+	if (!e && !found)
+		found = why_late(&f, now, &w);
 	if (!e && !found && !f.password_due)
 		found = why_unfinished(p, &f, &w);
 	if (!e && !found && f.sheet && !f.sheet_left && f.confirmed == 1)

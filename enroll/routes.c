@@ -68,6 +68,7 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/first/method", "method", "method"},
     {ROUTE_GET, ROUTE_PAGE, "/first/password", "own-password", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/first/password", "own-password", "login current new again"},
+    {ROUTE_GET, ROUTE_PAGE, "/first/late", "late", "n"},
     {ROUTE_GET, ROUTE_PAGE, "/first/done", "done", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/first/done", "done", "next"},
 

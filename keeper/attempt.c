@@ -3,6 +3,7 @@
 #include "common/secret.h"
 #include "common/text.h"
 #include "keeper/attempt_parts.h"
+#include "keeper/enrol.h"
 #include "keeper/notice.h"
 #include "keeper/recent.h"
 #include "keeper/recovery.h"
@@ -82,10 +83,14 @@ static enum err count(struct keeper *k, struct store *st, struct attempt *a, boo
 }
 
 /* The initial password opens the wizard only: never the terminal, never once an own password is there. */
+static bool initial_serves(const struct attempt *a, const struct person *p)
+{
+	return a->door == DOOR_WEB && a->found && p->has_initial && !p->password[0] && p->initial_from;
+}
+
 static bool initial_opens(const struct keeper *k, const struct attempt *a, const struct person *p, int64_t now)
 {
-	return a->door == DOOR_WEB && a->found && p->has_initial && !p->password[0] && p->initial_from &&
-	       now < p->initial_from + k->conf->initial_password_days * 86400;
+	return initial_serves(a, p) && now < enrol_letter_ends(k->conf, p);
 }
 
 bool attempt_initial_matches(const struct keeper *k, const struct person *p, const char *text, size_t n)
@@ -165,6 +170,7 @@ enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *
 	AUTO_BUF nfkc = BUF_INIT;
 	memset(&p, 0, sizeof p);
 	a->password_right = a->initial = false;
+	a->lapsed = 0;
 	enum err e = attempt_find(st, a, now, &p);
 	if (!e)
 		e = count_first(k, st, a, now);
@@ -179,8 +185,9 @@ enum err attempt_password(struct keeper *k, struct store *st, struct hash_gate *
 		memcpy(a->checked, p.password, sizeof a->checked);
 		if (upgrade && gate_password_hash(g, buf_str(&nfkc), a->upgrade))
 			a->upgrade[0] = '\0'; /* the old hash still serves */
-	} else if (initial_opens(k, a, &p, now) && attempt_initial_matches(k, &p, text, n)) {
-		a->password_right = a->initial = true;
+	} else if (initial_serves(a, &p) && attempt_initial_matches(k, &p, text, n)) {
+		a->password_right = a->initial = initial_opens(k, a, &p, now);
+		a->lapsed = a->initial ? 0 : enrol_letter_ends(k->conf, &p);
 		memcpy(a->digest, p.initial, sizeof a->digest);
 	}
 out:
@@ -221,8 +228,9 @@ enum err attempt_password_settle(struct keeper *k, struct store *st, struct atte
 	}
 	if (e && e != ERR_NOTFOUND)
 		goto out;
-	e = a->password_right ? settle_right(st, a, &p, now)
-			      : not_in(k, st, a, now, "password.wrong", "password.throttled", "");
+	e = a->password_right
+		? settle_right(st, a, &p, now)
+		: not_in(k, st, a, now, a->lapsed ? "password.lapsed" : "password.wrong", "password.throttled", "");
 out:
 	if (e)
 		a->password_right = false;

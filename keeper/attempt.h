@@ -23,6 +23,7 @@ struct attempt {
 	bool password_right; /* or not asked (password=skip) */
 	bool initial;	     /* it was the initial password */
 	bool no_password;    /* password_right stands for none: a passkey took its place, or PAM asked for it */
+	int64_t lapsed;	     /* it would have been, but that has ended: when. Who types it has the letter */
 	bool throttled;
 	bool step_up;		       /* of someone who is in already: audited as that, not as a login */
 	enum mailcode_policy mailcode; /* at this door; the door sets it */

@@ -142,6 +142,8 @@ const char *call_next(const struct call *c)
 		return reset_next(c);
 	if (!c->in)
 		return "/login";
+	if (c->late)
+		return "/first/late";
 	if (c->anew)
 		return "/lost/new";
 	if (c->half)

@@ -57,6 +57,7 @@ struct call {
 	bool in;		     /* session, person and facts are valid */
 	bool half;		     /* a factor is due before anything else */
 	bool anew;		     /* and it is to be registered anew: a SESSION_ANEW */
+	bool late;  /* in by the password alone, and the enrolment's deadline is past: nothing goes on */
 	bool reset; /* not in, but session, person and facts are valid: who forgot the password is on the way */
 	struct session session;
 	struct person person;
@@ -201,6 +202,7 @@ void flow_logout(struct call *c);
 void flow_logout_ask(struct call *c);
 void flow_birth(struct call *c);
 void flow_terms(struct call *c);
+void flow_late(struct call *c);
 void flow_email(struct call *c);
 void flow_email_sent(struct call *c);
 void flow_email_code(struct call *c);
@@ -273,6 +275,11 @@ enum err lost_replaced(struct call *c, const struct person *p, const struct auth
 bool lost_allows(const struct call *c, enum factor_kind kind);
 /* [tx] A key or sheet that waited since before this session proved a factor: somebody else may have seen it. */
 enum err lost_drop_older(struct call *c, const struct person *p);
+
+/* What the wizard's pages say of the deadline: the text deadline, and deadline_near if it is near. */
+void deadline_view(struct call *c);
+/* The page that says that the letter's password has ended. */
+void lapsed_page(struct call *c, int64_t ended);
 
 /* May this person have no address? */
 bool email_may_be_none(const struct call *c);

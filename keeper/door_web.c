@@ -23,6 +23,7 @@ enum need {
 	NEED_IN,      /* in, whatever is unmet */
 	NEED_APP,     /* in, and a way to log in may be registered: it is the step due, or nothing is unmet and a factor
 		       * proven; or NEED_NEW */
+	NEED_LATE,    /* in but for the deadline, which is past */
 	NEED_ALL,     /* in, nothing unmet */
 	NEED_PROOF,   /* NEED_ALL, and a factor proven within STEP_UP_LIFE */
 	NEED_ASK,     /* in by a recovery code: was the phone lost? */
@@ -74,6 +75,7 @@ static const struct action actions[] = {
     {"email.state", flow_email_state, NULL, NEED_NOTHING, 0, false, "/first/email/sent"},
     {"method", flow_method, flow_method, NEED_CHOICE, REQ_METHOD, false, "/first/method"},
     {"own-password", flow_own_password, flow_own_password, NEED_STEP, REQ_PASSWORD, true, "/first/password"},
+    {"late", flow_late, NULL, NEED_LATE, 0, false, "/first/late"},
     {"done", flow_done, flow_done, NEED_STEP, REQ_AUTHENTICATOR, false, "/first/done"},
     {"link", flow_link, NULL, NEED_NOTHING, 0, false, "/"},
     {"link.confirm", NULL, flow_link_confirm, NEED_NOTHING, 0, false, "/"},
@@ -234,7 +236,7 @@ static bool registers(const struct call *c)
 bool call_allowed(struct call *c)
 {
 	const struct action *a = c->action;
-	bool in = c->in && !c->half, ok = false;
+	bool in = c->in && !c->half && !c->late, ok = false;
 	bool anew = c->in && (c->anew || (in && lost_state(c) == SCRATCH_LOST));
 	switch (a->need) {
 	case NEED_NOTHING:
@@ -248,7 +250,7 @@ bool call_allowed(struct call *c)
 		ok = c->in && c->half && !c->anew && c->facts.confirmed;
 		break;
 	case NEED_GUARD:
-		ok = c->in && c->half && !c->anew && !c->facts.confirmed;
+		ok = c->in && c->half && !c->anew && !c->facts.confirmed && !c->late;
 		break;
 	case NEED_RESET:
 		ok = c->reset && !strcmp(reset_next(c), a->path);
@@ -264,6 +266,9 @@ bool call_allowed(struct call *c)
 		break;
 	case NEED_APP:
 		ok = anew || (in && (c->unmet ? registers(c) : proven(c)));
+		break;
+	case NEED_LATE:
+		ok = c->late;
 		break;
 	case NEED_ALL:
 		ok = in && !c->unmet;
@@ -324,7 +329,7 @@ static void finish(struct call *c)
 		view_put(c, "csrf", csrf);
 	if (c->device_known)
 		wire_puts(&c->view, "cookie.device", c->device);
-	if (c->in && !c->half) { /* before the factor the page does not even say whose account it is */
+	if (c->in && !c->half && !c->late) { /* before the factor the page does not even say whose account it is */
 		view_put(c, "person_name", c->person.name);
 		view_put(c, "signed_in", "1");
 	}
@@ -333,6 +338,8 @@ static void finish(struct call *c)
 	else if (c->arrived)
 		wire_puts(&c->view, "cookie.back", "");
 	put_notice(c);
+	if (c->in && !c->half && !c->late && c->facts.unfinished && c->unmet)
+		deadline_view(c);
 	if (c->in && c->action && c->action->step && c->unmet && c->unmet->id == c->action->step &&
 	    !(c->facts.password_due && c->action->step == REQ_PASSWORD)) {
 		int step, steps;

@@ -47,8 +47,22 @@ static enum session_level level_after_password(const struct facts *f)
 
 struct login {
 	struct attempt attempt;
-	bool guard;
+	bool guard, late;
 };
+
+/* [tx] For whoever looks into why somebody does not get in. */
+static enum err login_late(struct call *c, const struct person *p, int64_t by)
+{
+	char day[11];
+	text_date_iso(text_today(by - 1), day);
+	const struct audit row = {.time = c->now,
+				  .person = p->id,
+				  .event = "enrol.late",
+				  .door = "web",
+				  .address = c->address,
+				  .detail = day};
+	return store_audit(c->st, &row);
+}
 
 static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 {
@@ -72,7 +86,10 @@ static enum err login_settle(struct call *c, struct person *nobody, void *arg)
 		c->password_right = true;
 		/* whoever was in with this browser is out now */
 		e = session_start(c, &p.id, level, FACTOR_NONE);
-		l->guard = level == SESSION_HALF && !f.confirmed;
+		l->late = f.unfinished && enrol_late(&f.enrol, c->now);
+		l->guard = level == SESSION_HALF && !f.confirmed && !l->late;
+		if (!e && l->late)
+			e = login_late(c, &p, f.enrol.by);
 		if (!e && l->guard)
 			e = guard_send(c, &p);
 		if (!e && f.confirmed && f.mail && !f.app && !f.passkey)
@@ -126,6 +143,8 @@ void flow_login(struct call *c)
 		e = call_transact_any(c, login_settle, &l);
 	if (e) {
 		view_failure(c, e, "a login");
+	} else if (!l.attempt.password_right && l.attempt.lapsed) {
+		lapsed_page(c, l.attempt.lapsed);
 	} else if (!l.attempt.password_right) {
 		login_error(c, &l.attempt.limit);
 		login_page(c);

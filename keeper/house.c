@@ -10,7 +10,8 @@
 #define SWEEP_ROWS   500
 #define PRUNE_MOST   20 /* transactions a sweep: a clock that is wrong for an hour must not cost the whole log */
 #define NOTE_EVERY   60
-#define MAILS_SETTLE 2 /* for somebody who writes just now */
+#define REMIND_AGAIN 60 /* after a failure */
+#define MAILS_SETTLE 2	/* for somebody who writes just now */
 
 static void sweep(const struct keeper *k, struct store *st, bool (*stop)(void *), void *arg)
 {
@@ -57,7 +58,19 @@ void house_mails(const struct keeper *k, int64_t settle)
 		mail_site_look(k->mails, clock_now(), settle, complain, NULL);
 }
 
-void house_keep(struct house *h, const struct keeper *k, struct store *st, bool (*stop)(void *), void *arg)
+static bool remind(struct house *h, struct keeper *k, struct store *st, int64_t mono, bool *ret_mailed)
+{
+	if (mono < h->remind_at)
+		return false;
+	enum err e = remind_step(&h->remind, k, st, clock_now(), ret_mailed);
+	if (e && e != ERR_BUSY && e != ERR_IO)
+		daemon_log(LOG_AUTHPRIV | LOG_ERR, "reminders: not sent for now: %s", err_text(e));
+	if (e)
+		h->remind_at = mono + REMIND_AGAIN;
+	return !e && h->remind.walking;
+}
+
+bool house_keep(struct house *h, struct keeper *k, struct store *st, bool (*stop)(void *), void *arg, bool *ret_mailed)
 {
 	int64_t now = clock_mono_ms() / 1000;
 	if (!h->noted || now - h->noted >= NOTE_EVERY) {
@@ -69,5 +82,7 @@ void house_keep(struct house *h, const struct keeper *k, struct store *st, bool 
 		sweep(k, st, stop, arg);
 	}
 	house_mails(k, MAILS_SETTLE);
+	bool more = !stop(arg) && remind(h, k, st, now, ret_mailed);
 	store_tidy(st); /* so that no login has to write the log back */
+	return more;
 }

@@ -32,6 +32,8 @@ enum mail_text {
 	MAIL_FACTOR_ENABLED,
 	MAIL_PASSKEY_COPY,   /* a signature counter went back */
 	MAIL_PASSKEY_STORED, /* it is synced now, or no longer */
+	MAIL_REMIND,	     /* the enrolment is to be finished, */
+	MAIL_REMIND_LETTER,  /* or begun, while the letter's password is good */
 	MAIL_TEXTS
 };
 

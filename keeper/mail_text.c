@@ -186,5 +186,26 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 		.subject = N_("Codes are switched on again"),
 		.body = N_("Switched on again: {name} ({time})\n\n"
 			  "If this was not you, please contact us at once.\n")},
+	[MAIL_REMIND] = {
+		.name = "remind", .needs = "date", .may = "left name time url", .urgent = false,
+		.subject = N_("Please finish setting up how you log in"),
+		.body = N_("This mail is for: {name}\n\n"
+			  "How you log in is not set up completely yet. Please finish by {date} ({left}).\n\n"
+			  "Please open this page, log in, and go on where you stopped:\n\n"
+			  "{url}\n\n"
+			  "If you have never logged in yet: the user ID and the password are on the letter that you were "
+			  "sent.\n\n"
+			  "After {date} you cannot log in any more until you have contacted us.\n\n"
+			  "If you have finished meanwhile, there is nothing to do.\n")},
+	[MAIL_REMIND_LETTER] = {
+		.name = "remind-letter", .needs = "date", .may = "left name time url", .urgent = false,
+		.subject = N_("Please use the password on your letter soon"),
+		.body = N_("This mail is for: {name}\n\n"
+			  "You were sent a letter with a user ID and a password. That password can be used until {date} "
+			  "({left}).\n\n"
+			  "Please have the letter at hand, open this page, log in, and choose a password of your own:\n\n"
+			  "{url}\n\n"
+			  "After {date} you need a new letter.\n\n"
+			  "If you have done this meanwhile, there is nothing to do.\n")},
 };
 /* clang-format on */

@@ -209,8 +209,10 @@ static void keep_house(struct outbox *o)
 	if (!o->st || now - o->housed < HOUSE_MS)
 		return;
 	o->housed = now;
-	o->house_due = false;
-	house_keep(&o->house, o->k, o->st, stopping, o);
+	bool mailed = false;
+	o->house_due = house_keep(&o->house, o->k, o->st, stopping, o, &mailed);
+	if (mailed)
+		look(o);
 }
 
 static void *run(void *arg)

@@ -160,6 +160,9 @@ enum err require_facts_by(struct store *st, const struct conf *conf, const struc
 		ret->sheet = ret->sheet || au[i].kind == FACTOR_RECOVERY;
 	}
 	ret->confirmed = require_ways(p, au, n, mail);
+	ret->unfinished = n == 0;
+	if (ret->unfinished)
+		e = enrol_load(st, conf, p, &ret->enrol);
 	if (ret->sheet)
 		e = store_recovery_left(st, &p->id, &ret->sheet_left);
 	ret->password_due = ret->confirmed && policy_password_due(conf, p, now);

@@ -4,6 +4,7 @@
 #define KOSMO_REQUIRE_H
 
 #include "common/conf.h"
+#include "keeper/enrol.h"
 #include "keeper/factor.h"
 
 enum requirement_id {
@@ -24,11 +25,13 @@ struct facts {
 	const struct person *person;
 	size_t confirmed; /* authenticators that count in the browser */
 	bool app, passkey, sheet,
-	    mail;	   /* the ways among them: app, passkey, recovery codes as a way of their own, mailed codes */
-	size_t sheet_left; /* codes of the sheet */
-	bool proven;	   /* a factor, lately: whoever calls sets it. What needs that is asked of nobody else */
-	bool strong;	   /* one of them is no mailed code */
-	bool mail_kept;	   /* mailed codes are a way, though they may not be usable now */
+	    mail;	    /* the ways among them: app, passkey, recovery codes as a way of their own, mailed codes */
+	size_t sheet_left;  /* codes of the sheet */
+	bool proven;	    /* a factor, lately: whoever calls sets it. What needs that is asked of nobody else */
+	bool strong;	    /* one of them is no mailed code */
+	bool unfinished;    /* there is no authenticator at all, whether it counts now or not */
+	struct enrol enrol; /* then: until when there must be one */
+	bool mail_kept;	    /* mailed codes are a way, though they may not be usable now */
 	bool
 	    password_due; /* the own password must be changed (policy_password_due): asked of nobody who is enrolling */
 };

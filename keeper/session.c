@@ -55,7 +55,7 @@ static enum err read_session(struct call *c)
 	uint8_t d[DIGEST_LEN];
 	session_clear(&c->session);
 	person_wipe(&c->person);
-	c->in = c->half = c->anew = c->reset = false;
+	c->in = c->half = c->anew = c->reset = c->late = false;
 	c->unmet = NULL;
 	enum err e = session_digest(c, c->token, d);
 	if (!e)
@@ -77,6 +77,7 @@ static enum err read_session(struct call *c)
 		c->anew = c->session.level == SESSION_ANEW;
 		c->half = half(c);
 		c->in = true;
+		c->late = c->facts.unfinished && enrol_late(&c->facts.enrol, c->now);
 		if (c->anew)
 			e = lost_anew_lives(c, &c->in);
 	}

@@ -29,6 +29,7 @@ static const struct kind {
     {"approval", SQL_APPROVAL_KEYS, ID_LEN, approval_opens, offsetof(struct store_check, approvals), SCHEMA_PASSKEYS},
     {"letter", SQL_LETTER_KEYS, ID_LEN, letter_opens, offsetof(struct store_check, letters), SCHEMA_LETTERS},
     {"logins", SQL_LOGIN_KEYS, ID_LEN, logins_open, offsetof(struct store_check, logins), SCHEMA_LOGINS},
+    {"deadline", SQL_DEADLINE_KEYS, ID_LEN, deadline_opens, offsetof(struct store_check, deadlines), SCHEMA_DEADLINES},
 };
 
 /* A login as it is, if nothing in it could upset a terminal; else hexadecimal digits. */
@@ -133,7 +134,9 @@ static enum err count_orphans(struct store *st, int64_t *ret)
 		e = count_of(st, SQL_ORPHANS_PASSKEYS, ret);
 	if (e == ERR_NONE && st->schema >= SCHEMA_LETTERS)
 		e = count_of(st, SQL_ORPHANS_LETTERS, ret);
-	return e == ERR_NONE && st->schema >= SCHEMA_LOGINS ? count_of(st, SQL_ORPHANS_LOGINS, ret) : e;
+	if (e == ERR_NONE && st->schema >= SCHEMA_LOGINS)
+		e = count_of(st, SQL_ORPHANS_LOGINS, ret);
+	return e == ERR_NONE && st->schema >= SCHEMA_DEADLINES ? count_of(st, SQL_ORPHANS_DEADLINES, ret) : e;
 }
 
 enum err store_check(struct store *st, store_check_bad bad, void *arg, struct store_check *ret)

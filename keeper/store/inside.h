@@ -104,6 +104,10 @@ enum err letter_remove(struct store *st, const struct id *person);
 #define SCHEMA_LOGINS 5
 /* [tx] A person's recent logins. */
 enum err logins_remove_all(struct store *st, const struct id *person);
+/* The first one with deadlines and reminders. */
+#define SCHEMA_DEADLINES 5
+/* [tx] A person's deadline and what they were reminded of. */
+enum err deadline_remove(struct store *st, const struct id *person);
 
 /* [tx] With everything that is theirs, published or not. */
 enum err person_erase(struct store *st, const struct id *id);
@@ -140,6 +144,7 @@ enum err mail_opens(struct store *st, const uint8_t *key);
 enum err approval_opens(struct store *st, const uint8_t *key);
 enum err letter_opens(struct store *st, const uint8_t *key);
 enum err logins_open(struct store *st, const uint8_t *key); /* of a person: all */
+enum err deadline_opens(struct store *st, const uint8_t *key);
 
 /* [in a transaction or not] Everybody, published or not: how many, and how many of them do not open. */
 enum err check_people(struct store *st, int64_t *ret_people, int64_t *ret_bad);

@@ -125,6 +125,13 @@ static const struct migration migrations[] = {
     /* The last few of each person and kind, read and cut off in the key's order. */
     CLUSTERED(5, "CREATE TABLE login (person BYTEA NOT NULL, kind BIGINT NOT NULL, id BYTEA NOT NULL, "
 		 "sealed BYTEA NOT NULL, PRIMARY KEY (person, kind, id))"),
+
+    /* Tables of their own, so that a program of before still reads and writes people. sealed: the end of a day, which
+     * nobody can move who can only write rows. */
+    CLUSTERED(5, "CREATE TABLE deadline (person BYTEA NOT NULL PRIMARY KEY, sealed BYTEA NOT NULL)"),
+    CLUSTERED(5, "CREATE TABLE reminder (person BYTEA NOT NULL PRIMARY KEY, until BIGINT NOT NULL, "
+		 "mark BIGINT NOT NULL)"),
+    ALL(5, "CREATE INDEX reminder_until ON reminder (until)"),
 };
 
 enum err migrate_run(const struct db_driver *drv, struct db *db, int from)

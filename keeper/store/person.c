@@ -549,6 +549,8 @@ enum err person_erase(struct store *st, const struct id *id)
 		e = letter_remove(st, id);
 	if (e == ERR_NONE)
 		e = logins_remove_all(st, id);
+	if (e == ERR_NONE)
+		e = deadline_remove(st, id);
 	for (size_t i = 0; e == ERR_NONE && i < sizeof(parts) / sizeof(parts[0]); i++)
 		e = store_write(st, parts[i], ARGS(V_ID(id)), NULL);
 	return e == ERR_NONE ? store_write_one(st, SQL_PERSON_DELETE, ARGS(V_ID(id))) : e;

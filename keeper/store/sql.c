@@ -11,6 +11,9 @@
 	"b.id = p.batch "
 #define PUBLISHED "(p.batch IS NULL OR b.published > 0) "
 
+/* Of person p: NOT EXISTS it. */
+#define BARE "(SELECT 1 FROM authenticator a WHERE a.person = p.id AND a.confirmed = 1) "
+
 #define CODE	 "id, person, purpose, digest, link, binding, sealed, pair, created, expires, tries, mail FROM code "
 #define APPROVAL "id, person, place, sealed, created, expires, state, code FROM approval "
 #define LETTER	 "l.person, l.id, l.sealed, l.expires FROM letter l "
@@ -52,6 +55,21 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_BATCH_STALE] = "SELECT id FROM batch WHERE published = 0 ORDER BY id LIMIT 1",
     [SQL_BATCH_PEOPLE] = "SELECT id FROM person WHERE batch = $1 LIMIT $2",
     [SQL_BATCH_DELETE] = "DELETE FROM batch WHERE id = $1 AND published = 0",
+
+    [SQL_DEADLINE_GET] = "SELECT sealed FROM deadline WHERE person = $1",
+    [SQL_DEADLINE_PUT] = "INSERT INTO deadline (person, sealed) VALUES ($1, $2) ON CONFLICT (person) "
+			 "DO UPDATE SET sealed = $2",
+    [SQL_DEADLINE_DELETE] = "DELETE FROM deadline WHERE person = $1",
+    [SQL_UNFINISHED] = "SELECT p.id, CASE WHEN p.address IS NOT NULL AND p.disabled = 0 AND p.frozen = 0 AND "
+		       "(p.expires = 0 OR p.expires > $1) AND NOT EXISTS " BARE "THEN 1 ELSE 0 END FROM person p "
+		       "WHERE p.id > $2 ORDER BY p.id LIMIT $3",
+    [SQL_UNFINISHED_COUNT] =
+	"SELECT count(*) FROM person p LEFT JOIN batch b ON b.id = p.batch WHERE " PUBLISHED "AND p.disabled = 0 AND "
+	"p.frozen = 0 AND (p.expires = 0 OR p.expires > $1) AND NOT EXISTS " BARE,
+    [SQL_REMINDER_GET] = "SELECT until, mark FROM reminder WHERE person = $1",
+    [SQL_REMINDER_TAKE] = "INSERT INTO reminder (person, until, mark) VALUES ($1, $2, $3) ON CONFLICT (person) "
+			  "DO UPDATE SET until = $2, mark = $3 WHERE reminder.until <> $2 OR reminder.mark > $3",
+    [SQL_REMINDER_DELETE] = "DELETE FROM reminder WHERE person = $1",
 
     [SQL_AUTHENTICATORS] = "SELECT id, kind, confirmed, algorithm, digits, period, secret, name, last_step, created, "
 			   "last_used FROM authenticator WHERE person = $1 ORDER BY id LIMIT $2",
@@ -216,6 +234,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_APPROVAL_KEYS] = "SELECT id, id FROM approval WHERE id > $1 ORDER BY id LIMIT $2",
     [SQL_LETTER_KEYS] = "SELECT person, person FROM letter WHERE person > $1 ORDER BY person LIMIT $2",
     [SQL_LOGIN_KEYS] = "SELECT DISTINCT person, person FROM login WHERE person > $1 ORDER BY person LIMIT $2",
+    [SQL_DEADLINE_KEYS] = "SELECT person, person FROM deadline WHERE person > $1 ORDER BY person LIMIT $2",
     [SQL_ORPHANS] = "SELECT (SELECT count(*) FROM authenticator WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM recovery WHERE person NOT IN (SELECT id FROM person)) + "
 		    "(SELECT count(*) FROM code WHERE person NOT IN (SELECT id FROM person)) + "
@@ -229,6 +248,8 @@ const char *const sql_text[SQL__MAX] = {
 	"(SELECT count(*) FROM authenticator WHERE kind = 4 AND id NOT IN (SELECT authenticator FROM passkey)) + "
 	"(SELECT count(*) FROM approval WHERE person IS NOT NULL AND person NOT IN (SELECT id FROM person))",
     [SQL_ORPHANS_LETTERS] = "SELECT count(*) FROM letter WHERE person NOT IN (SELECT id FROM person)",
+    [SQL_ORPHANS_DEADLINES] = "SELECT (SELECT count(*) FROM deadline WHERE person NOT IN (SELECT id FROM person)) + "
+			      "(SELECT count(*) FROM reminder WHERE person NOT IN (SELECT id FROM person))",
 
     [SQL_ORPHANS_LOGINS] = "SELECT count(*) FROM login WHERE kind > 0 AND person NOT IN (SELECT id FROM person)",
 
@@ -249,4 +270,6 @@ const char *const sql_text[SQL__MAX] = {
 			  "(SELECT person FROM letter WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     [SQL_SWEEP_APPROVALS] = "DELETE FROM approval WHERE id IN "
 			    "(SELECT id FROM approval WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    [SQL_SWEEP_REMINDERS] = "DELETE FROM reminder WHERE person IN "
+			    "(SELECT person FROM reminder WHERE until <= $1 ORDER BY until LIMIT $2)",
 };

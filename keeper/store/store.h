@@ -119,6 +119,26 @@ enum err store_batch_publish(struct store *st, const struct id *batch,
 /* Deletes up to max people of unpublished batches in one transaction of its own; *ret_left: more remain. */
 enum err store_batch_drop(struct store *st, size_t max, bool *ret_left, int64_t *ret_dropped);
 
+/* ---- until when an enrolment must be finished (store/deadline.c, from schema 5 on) ---- */
+#define DEADLINE_NONE INT64_MAX
+/* The end of a day that the admin gave one person, or DEADLINE_NONE (before schema 5: for everybody); ERR_NOTFOUND:
+ * only the configuration counts. */
+enum err store_deadline_get(struct store *st, const struct id *person, int64_t *ret);
+/* [tx] 0: from now on only the configuration counts. ERR_DENIED before schema 5. */
+enum err store_deadline_put(struct store *st, const struct id *person, int64_t until);
+/* Walks over everybody in the order of their ids, behind *after, looking at up to `most` rows: those with an address,
+ * neither disabled, frozen nor expired, who have no confirmed authenticator. *after moves on; *ret_end: nobody is left.
+ * Some may not be published. ret has room for `most`. */
+enum err store_unfinished_page(struct store *st, int64_t now, struct id *after, size_t most, struct id *ret,
+			       size_t *ret_n, bool *ret_end);
+/* How many of those published have none, whether they have an address or not. */
+enum err store_unfinished_count(struct store *st, int64_t now, int64_t *ret);
+/* What this person was last reminded of: the deadline, and the mark (days before it). ERR_NOTFOUND: never. */
+enum err store_reminder_get(struct store *st, const struct id *person, int64_t *ret_until, int64_t *ret_mark);
+/* [tx] They are reminded of this deadline at this mark: one conditional write. ERR_EXISTS: they were, at this mark or a
+ * later one. ERR_DENIED before schema 5. */
+enum err store_reminder_take(struct store *st, const struct id *person, int64_t until, int64_t mark);
+
 /* ---- authenticators (store/authenticator.c) ---- */
 
 struct authenticator {
@@ -503,14 +523,15 @@ enum err store_audit_prune(struct store *st, int64_t before, size_t max, bool *r
 /* ---- the whole store (store/check.c, store/upgrade.c) ---- */
 struct store_check {
 	int64_t people, codes, sessions, mails, approvals, letters; /* that were looked at */
-	int64_t logins;						    /* people with recent logins */
-	int64_t bad;						    /* of them: do not fit their MAC, or do not open */
-	int64_t orphans;					    /* rows that belong to nobody */
-	struct errmsg damage;					    /* of the file; "" if it is whole */
+	int64_t deadlines;
+	int64_t logins;	      /* people with recent logins */
+	int64_t bad;	      /* of them: do not fit their MAC, or do not open */
+	int64_t orphans;      /* rows that belong to nobody */
+	struct errmsg damage; /* of the file; "" if it is whole */
 	struct audit_check audit;
 };
 /* Told of each bad row, outside of transactions. what: "person", "code", "session", "mail", "approval", "letter",
- * "logins"; who: a login, or a row's id in hexadecimal digits. */
+ * "logins", "deadline"; who: a login, or a row's id in hexadecimal digits. */
 typedef void (*store_check_bad)(void *arg, const char *what, const char *who);
 /* Looks at everything: the file, every person with their authenticators, all that is sealed, the audit chain. In short
  * snapshots, while others write. */
@@ -531,8 +552,8 @@ enum err store_upgrade(const char *path, const struct seal *seal, const char *st
 		       struct store_upgraded *ret, struct errmsg *m);
 
 /* Deletes what is past its time (sessions, codes, counters, known devices and addresses, letters, settled mails after
- * 30 days), up to max rows each, in a transaction of its own. *ret_more (may be NULL): some kind had max rows, so there
- * may be more. */
+ * 30 days, what somebody was reminded of), up to max rows each, in a transaction of its own. *ret_more (may be NULL):
+ * some kind had max rows, so there may be more. */
 enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more);
 
 /* Writing statements that this handle has run: the tests hold known and unknown names to the same number. */

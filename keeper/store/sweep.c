@@ -3,6 +3,8 @@
 #include "keeper/store/inside.h"
 
 #define MAILS_KEPT (30 * 86400)
+#define REMINDERS_KEPT                                                                                                 \
+	(30 * 86400) /* beyond the deadline: a clock that is wrong for an hour must not have all mailed again */
 
 static enum err sweep(struct store *st, enum sql id, const struct db_value *v, size_t n, size_t max, bool *more)
 {
@@ -35,6 +37,8 @@ enum err store_sweep(struct store *st, int64_t now, size_t max, bool *ret_more)
 		e = sweep(st, SQL_SWEEP_APPROVALS, ARGS(V_INT(now), V_INT(max)), max, &more);
 	if (e == ERR_NONE && st->schema >= SCHEMA_LETTERS)
 		e = sweep(st, SQL_SWEEP_LETTERS, ARGS(V_INT(now), V_INT(max)), max, &more);
+	if (e == ERR_NONE && st->schema >= SCHEMA_DEADLINES)
+		e = sweep(st, SQL_SWEEP_REMINDERS, ARGS(V_INT(now - REMINDERS_KEPT), V_INT(max)), max, &more);
 	if (e == ERR_NONE)
 		e = store_commit(st);
 	store_rollback(st);

@@ -362,8 +362,16 @@ static void the_initial_password_opens_the_browser_only(void **state)
 	start(&a, "taro", DOOR_WEB); /* and lanes and waits do not hold it up */
 	assert_true(password(w, &a, "ABCD efgh－jkmn pqrs", NOW));
 	assert_true(a.initial);
+	/* its last day, in Japan, counts whole; from then on whoever has the letter, and nobody else, is told so */
+	const int64_t end = text_midnight(text_today(NOW + 90 * 86400)) + 86400;
 	start(&a, "taro", DOOR_WEB);
-	assert_false(password(w, &a, "abcd-efgh-jkmn-pqrs", NOW + 90 * 86400));
+	assert_true(password(w, &a, "abcd-efgh-jkmn-pqrs", end - 1));
+	start(&a, "taro", DOOR_WEB);
+	assert_false(password(w, &a, "abcd-efgh-jkmn-pqrs", end));
+	assert_int_equal(a.lapsed, end);
+	start(&a, "taro", DOOR_WEB);
+	assert_false(password(w, &a, "abcd-efgh-jkmn-pqrz", end + 5));
+	assert_int_equal(a.lapsed, 0);
 	assert_int_equal(store_person_by_id(w->st, &w->p.id, &w->p), ERR_NONE);
 	assert_true(w->p.initial_used);
 	memcpy(w->p.password, w->hash, sizeof w->hash);
