@@ -139,7 +139,7 @@ static void init_conf_text(const struct init *x, struct buf *b)
 		 "#initial_password_days = 90\n"
 		 "\n"
 		 "[terms]\n"
-		 "# Of the terms of use, site/terms.LANG.txt. A greater number asks everyone anew; 0 asks nobody.\n"
+		 "# Of the terms of use, site/terms.LANG.md. A greater number asks everyone anew; 0 asks nobody.\n"
 		 "version = 1\n"
 		 "\n"
 		 "[web]\n"
@@ -185,9 +185,9 @@ static enum ctl_exit init_conf(struct init *x)
 	if (!r)
 		r = init_folder(x, "site", 0755);
 	if (!r)
-		r = init_file(x, "site/terms.ja.txt", init_terms_ja, true);
+		r = init_file(x, "site/terms.ja.md", init_terms_ja, true);
 	if (!r)
-		r = init_file(x, "site/terms.en.txt", init_terms_en, true);
+		r = init_file(x, "site/terms.en.md", init_terms_en, true);
 	return r;
 }
 

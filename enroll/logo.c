@@ -106,10 +106,12 @@ static enum err logo_attribute(struct svg *s, const char *name, size_t n, const 
 	size_t k = n - (size_t)(local - name);
 
 	/* A prefix only names things; what it stands for is no business of a picture in <img>. */
-	if (n >= 5 && strncmp(name, "xmlns", 5) == 0)
+	if (n >= 5 && strncmp(name, "xmlns", 5) == 0 && (n == 5 || name[5] == ':'))
 		return ERR_NONE;
 	if (k > 2 && strncasecmp(local, "on", 2) == 0)
 		return logo_refuse(s, name, "the attribute %.*s could run a script; take it out", logo_cut(n), name);
+	if (memchr(value, '<', len))
+		return logo_refuse(s, name, "the value of %.*s holds a <, which XML writes &lt;", logo_cut(n), name);
 	if (memchr(value, '&', len) && logo_holds(value, len, "&#"))
 		return logo_refuse(s, name,
 				   "the attribute %.*s holds a character reference; write the character itself",
@@ -219,6 +221,13 @@ static enum err logo_element(struct svg *s, bool *root)
 	return r;
 }
 
+/* <?xml ... of UTF-8: in another encoding the same bytes could be another drawing. */
+static bool logo_declaration(const char *p, size_t n)
+{
+	return !memchr(p + 1, '<', n - 1) &&
+	       (!logo_holds(p, n, "encoding") || logo_holds(p, n, "\"utf-8\"") || logo_holds(p, n, "'utf-8'"));
+}
+
 /* A comment or the XML declaration is passed over; anything else that begins with <! or <? is refused: an entity
  * could hide what it stands for. */
 static enum err logo_passed(struct svg *s, bool *ret_was)
@@ -236,6 +245,8 @@ static enum err logo_passed(struct svg *s, bool *ret_was)
 				   left < 12 ? (int)left : 12, s->p);
 	else
 		*ret_was = false;
+	if (close && *close == '?' && !logo_declaration(s->p, (size_t)(close - s->p)))
+		return logo_refuse(s, s->p, "another encoding than UTF-8; save it as UTF-8");
 	if (*ret_was && !close)
 		return logo_refuse(s, s->p, "%.*s: this never ends", left < 12 ? (int)left : 12, s->p);
 	if (close)

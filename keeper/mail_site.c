@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "common/i18n.h"
+#include "common/words.h"
 #include "keeper/mail_template.h"
 #include "keeper/mail_text.h"
 #include <dirent.h>
@@ -20,6 +21,7 @@
 
 struct mail_site {
 	const struct conf *conf;
+	struct words words;
 	pthread_mutex_t lock; /* of t: held while a mail is filled, which is a matter of microseconds */
 	struct mail_template t[MAIL_TEXTS][LANGUAGES];
 	uint64_t seen; /* of the folder at the last look; 0: never */
@@ -180,21 +182,25 @@ void mail_site_check(const struct conf *conf, mail_complain complain, void *arg,
 	*ret_n = l.good;
 }
 
-enum err mail_site_open(const struct conf *conf, struct mail_site **ret)
-{
-	struct mail_site *s = calloc(1, sizeof *s);
-	if (!s)
-		return ERR_NOMEM;
-	s->conf = conf;
-	pthread_mutex_init(&s->lock, NULL);
-	*ret = s;
-	return ERR_NONE;
-}
-
 static void no_complaint(void *arg, const char *sentence)
 {
 	(void)arg;
 	(void)sentence;
+}
+
+enum err mail_site_open(const struct conf *conf, struct mail_site **ret)
+{
+	struct mail_site *s = calloc(1, sizeof *s);
+	/* what is wrong with them, the browser door's log says */
+	enum err e = s ? words_load(conf, no_complaint, NULL, &s->words) : ERR_NOMEM;
+	if (e) {
+		free(s);
+		return e;
+	}
+	s->conf = conf;
+	pthread_mutex_init(&s->lock, NULL);
+	*ret = s;
+	return ERR_NONE;
 }
 
 void mail_site_look(struct mail_site *s, int64_t now, int64_t settle, mail_complain complain, void *arg)
@@ -227,6 +233,7 @@ void mail_site_close(struct mail_site *s)
 	if (!s)
 		return;
 	look_free(s->t);
+	words_free(&s->words);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -242,14 +249,14 @@ static const char *value_of(const struct fill *values, const char *name)
 }
 
 /* The house's signature, of as much as is configured. */
-static void sign(const struct conf *conf, struct buf *b)
+static void sign(const char *organisation, const char *contact, struct buf *b)
 {
-	if (conf->organisation[0] || conf->contact[0])
+	if (organisation[0] || contact[0])
 		buf_adds(b, "\n-- \n");
-	if (conf->organisation[0])
-		buf_addf(b, "%s\n", conf->organisation);
-	if (conf->contact[0])
-		buf_addf(b, "%s\n", conf->contact);
+	if (organisation[0])
+		buf_addf(b, "%s\n", organisation);
+	if (contact[0])
+		buf_addf(b, "%s\n", contact);
 }
 
 enum err mail_site_fill(struct mail_site *s, const struct conf *conf, enum mail_text text, const char *lang,
@@ -262,8 +269,10 @@ enum err mail_site_fill(struct mail_site *s, const struct conf *conf, enum mail_
 	size_t n = 0;
 	for (; values && values[n].name && n < VALUES_MAX; n++)
 		all[n] = values[n];
-	all[n++] = (struct fill){"organisation", conf->organisation};
-	all[n++] = (struct fill){"contact", conf->contact};
+	const char *organisation = s ? words_organisation(&s->words, lang) : conf->organisation;
+	const char *contact = s ? words_contact(&s->words, lang) : conf->contact;
+	all[n++] = (struct fill){"organisation", organisation};
+	all[n++] = (struct fill){"contact", contact};
 	all[n++] = (struct fill){"url", url};
 	all[n] = (struct fill){NULL, NULL};
 	if (s)
@@ -277,6 +286,6 @@ enum err mail_site_fill(struct mail_site *s, const struct conf *conf, enum mail_
 	if (s)
 		pthread_mutex_unlock(&s->lock);
 	if (!own)
-		sign(conf, ret_body);
+		sign(organisation, contact, ret_body);
 	return ret_subject->failed || ret_body->failed ? ERR_NOMEM : ERR_NONE;
 }

@@ -69,8 +69,8 @@ SITE = [
     ("terms.ja.md", "> " * 60, "", "terms.ja.md:1: lists and quotes stand too deep"),
     ("terms.ja.md", "x" * 100000, "", "terms.ja.md: larger than 96 KB"),
     ("terms.en.md", "", "", "terms.en.md: empty"),
-    ("terms.en.txt", b"a\n\xff\n", "", "terms.en.txt:2: not UTF-8"),
-    ("terms.ja.md", "x\n", "warning: ", "terms.ja.txt: is not read, because there is terms.ja.md"),
+    ("terms.en.md", b"a\n\xff\n", "", "terms.en.md:2: not UTF-8"),
+    ("terms.ja.txt", "x\n", "warning: ", "terms.ja.txt: is not read, because there is terms.ja.md"),
     ("terms.ja.md", "規約です。" * 3000, "warning: ", "the page of the terms weighs"),
     ("organisation.ja.txt", "a\nb\n", "", "organisation.ja.txt:2: more than one line"),
     ("contact.en.txt", "x" * 3000, "", "contact.en.txt: larger than"),
@@ -100,10 +100,10 @@ def test_config_check_site(k, name, text, kind, why):
 
 def test_config_check_terms(k):
     assert k("config", "check").err == ""
-    (k.dir / "site/terms.ja.txt").unlink()
+    (k.dir / "site/terms.ja.md").unlink()
     said = k("config", "check")
     assert said.exit == OK and "warning: " in said.err and "terms.ja.md: no terms in this language" in said.err
-    (k.dir / "site/terms.en.txt").unlink()
+    (k.dir / "site/terms.en.md").unlink()
     said = k("config", "check")
     assert said.exit == FAILED and "no terms to show, and terms.version is 1" in said.err
     (k.dir / "kosmo.conf.d/x.conf").write_text("terms.version = 0\n")

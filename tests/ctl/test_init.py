@@ -19,10 +19,10 @@ def test_makes_all(folder):
     said = run("init", "--dir", d, "--url", "http://localhost:8123")
     assert said.exit == OK and str(d) in said.out, said
     assert tree(d) == ["key", "kosmo.conf", "kosmo.conf.d", "kosmo.db", "mail", "mail/cur", "mail/new", "mail/tmp", "run",
-                       "site", "site/terms.en.txt", "site/terms.ja.txt"]
+                       "site", "site/terms.en.md", "site/terms.ja.md"]
     assert mode(d) == 0o711 and mode(d / "run") == 0o755 and mode(d / "mail") == 0o700
     assert mode(d / "key") == mode(d / "kosmo.db") == 0o600 and mode(d / "kosmo.conf") == 0o644
-    assert "利用規約" in (d / "site/terms.ja.txt").read_text()
+    assert "利用規約" in (d / "site/terms.ja.md").read_text()
     shown = run("-c", d / "kosmo.conf", "config", "show", "--json").json()
     assert shown["url"] == "http://localhost:8123" and shown["web.listen"] == "127.0.0.1:8123"
     assert shown["state_dir"] == str(d) and shown["run_dir"] == str(d / "run") and shown["mail.maildir"] == str(d / "mail")

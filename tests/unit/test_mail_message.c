@@ -330,11 +330,14 @@ static void test_site(void **state)
 	size_t n = 9;
 	c.site_dir = *state;
 	c.organisation = TEXT("組合");
+	assert_int_equal(mkdir(folder, 0755), 0);
+	put(c.site_dir, "../contact.ja.txt", "窓口\n電話 03\n");
+	put(c.site_dir, "../organisation.ja.txt", "みほん\n");
 	assert_int_equal(mail_site_open(&c, &s), ERR_NONE);
 	mail_site_look(s, 1, 0, heard, said);
 	expect(s, &c, "en", "Your one-time code", "Your one-time code is:");
 	expect(s, &c, "en", "Your one-time code", "\n-- \n組合\n");
-	assert_int_equal(mkdir(folder, 0755), 0);
+	expect(s, &c, "ja", "Your one-time code", "\n-- \nみほん\n窓口\n電話 03\n");
 	put(c.site_dir, "code.en.txt", "Subject: {organisation}\n\nTake {code}.\n");
 	put(c.site_dir, ".code.ja.txt", "nothing");
 	put(c.site_dir, "code.ja.txt~", "nothing");

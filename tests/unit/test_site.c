@@ -222,6 +222,8 @@ static void test_svg(void **state)
 	    "x",
 	    "",
 	    "<",
+	    "<?xml version=\"1.0\" encoding=\"ISO-2022-JP\"?><svg/>",
+	    "<svg><path d=\"<script>\"/></svg>",
 	    "<svg><feImage href=\"#a\"/></svg>",
 	    "\x1f\x8b",
 	};

@@ -121,11 +121,11 @@ static int read_conf(void)
 }
 static int read_terms(void)
 {
-	return opens(at(conf->site_dir, "terms.en.txt"), O_RDONLY);
+	return opens(at(conf->site_dir, "terms.en.md"), O_RDONLY);
 }
 static int write_terms(void)
 {
-	return opens(at(conf->site_dir, "terms.en.txt"), O_WRONLY);
+	return opens(at(conf->site_dir, "terms.en.md"), O_WRONLY);
 }
 static int read_passwd(void)
 {
