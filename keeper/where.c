@@ -19,7 +19,7 @@ void where_view(struct call *c)
 	const struct agent a = agent_of(c->agent);
 	bool android = a.system && !strcmp(a.system, "android");
 	bool apple = a.system && (!strcmp(a.system, "mac") || (a.phone && !android)); /* a "mac" with apps is an iPad */
-	where_flag(c, "on", a.system);
+	where_flag(c, "on", a.system ? a.system : "unknown");
 	where_flag(c, "in", a.browser);
 	where_flag(c, "on", a.phone ? "phone" : NULL);
 	where_flag(c, "shop", android ? NULL : "apple");

@@ -5,8 +5,8 @@
 
 #include "keeper/call.h"
 
-/* on_SYSTEM, on_phone and in_BROWSER (keeper/agent.h), shop_apple and shop_android: whose shop has apps for it (both
- * where that is not known). */
+/* on_SYSTEM (on_unknown), on_phone and in_BROWSER (keeper/agent.h), shop_apple and shop_android: whose shop has apps
+ * for it (both where that is not known). */
 void where_view(struct call *c);
 /* The same for the page of an authenticator app, and one of: here (the app is to be on this phone), scan (on a phone,
  * and this is another screen), computer (in this browser). As field `on` says, else as the browser does; on: which. */

@@ -235,6 +235,7 @@ AGENTS = {
     "chrome": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
     "edge": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 "
             "Edg/130.0.0.0",
+    "unknown": "Lynx",
 }
 
 
@@ -264,6 +265,9 @@ def the_app_where_it_is_needed(b, site, secret):
     assert not any(b.visible(img) for img in b.all("img[src*='shop-']")), "one picture at a time for a camera"
     b.find(".part details summary").click()
     assert [b.visible(img) for img in b.all("img[src*='shop-']")] == [True, True, False, False]
+    assert not b.visible(b.find("main li a[href='/app?on=here']"))
+    app_page(b, site, "unknown")
+    assert b.visible(b.find("main li a[href='/app?on=here']"))
     assert "iPad" in app_page(b, site, "mac")[1] and "on=here" in "".join(app_page(b, site, "mac")[0])
     links, text = app_page(b, site, "chrome", "computer")
     assert any("chromewebstore" in a for a in links) and "draw a frame" in text and "company" in text and "master" not in text
