@@ -4,7 +4,8 @@
 #include "common/i18n.h"
 #include "keeper/call.h"
 
-/* Those who stopped half-way after their own password are told at once, the others when it comes near. */
+/* Those who stopped half-way after their own password are told at once, the others when it comes near. What follows is
+ * said where they may stop, and when little time is left: one question a page needs its room. */
 void deadline_view(struct call *c)
 {
 	const struct enrol *e = &c->facts.enrol;
@@ -12,19 +13,21 @@ void deadline_view(struct call *c)
 	AUTO_BUF text = BUF_INIT;
 	int64_t until = enrol_next(e);
 	int64_t days = enrol_days_left(until, c->now);
+	bool near = days < ENROL_NEAR;
 	if (!until || days < 0 || (!c->person.password[0] && days > ENROL_SOON))
 		return;
 	enrol_day(c->lang, until, day);
 	enrol_left(c->lang, until, c->now, left);
 	fill(&text,
-	     until == e->by
-		 ? T(c, N_("Please finish by {date} ({left}). After that you cannot log in any more until you "
-			   "have contacted us."))
-		 : T(c, N_("Please choose your own password by {date} ({left}). After that you need a new "
-			   "letter.")),
+	     until != e->by ? T(c, N_("Please choose your own password by {date} ({left}). After that you need a new "
+				      "letter."))
+	     : near || c->unmet->id == REQ_AUTHENTICATOR
+		 ? T(c, N_("Please finish by {date} ({left}). After that you cannot log in any more until you have "
+			   "contacted us."))
+		 : T(c, N_("Please finish by {date} ({left}).")),
 	     (const struct fill[]){{"date", day}, {"left", left}, {NULL, NULL}});
 	view_put(c, "deadline", buf_str(&text) ? buf_str(&text) : "");
-	view_put(c, "deadline_near", days < ENROL_NEAR ? "1" : "");
+	view_put(c, "deadline_near", near ? "1" : "");
 }
 
 static void late_page(struct call *c, int64_t ended, const char *words)

@@ -177,7 +177,7 @@ def test_upgrade_where_nobody_fits(old):
     assert rows(old.db, "SELECT version FROM schema_version") == [(1,)]
 
 
-@pytest.mark.parametrize("kib", [8, 64, 110, 116])
+@pytest.mark.parametrize("kib", [8, 64, 110, 180])
 def test_upgrade_on_a_full_disk(old, kib):
     """As far as a limit on a file's size can play it: in the copy, and in the log of the change itself."""
     before = content(old.db)

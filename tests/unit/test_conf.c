@@ -102,6 +102,26 @@ static void seconds_shown(void **state)
 	}
 }
 
+/* A day is kept as its end in Japan; the days before it in order. */
+static void deadlines(void **state)
+{
+	struct conf *c = load(*state, URL);
+
+	assert_int_equal(c->enrol_by, 0);
+	shown(c, "enrol.by", "");
+	shown(c, "enrol.remind", "14 7 1");
+	conf_free(c);
+	c = load(*state, URL "enrol.by = 2027-03-31\nenrol.remind =  1 30  7 30\n");
+	assert_int_equal(c->enrol_by, 1806418800 + 86400);
+	shown(c, "enrol.by", "2027-03-31");
+	shown(c, "enrol.remind", "30 30 7 1");
+	conf_free(c);
+	c = load(*state, URL "enrol.by =\nenrol.remind =\n");
+	assert_int_equal(c->enrol_by, 0);
+	shown(c, "enrol.remind", "");
+	conf_free(c);
+}
+
 static void every_key(void **state)
 {
 	char text[] =
@@ -314,6 +334,15 @@ static void values_refused(void **state)
 	    {"password.min = 65", "8 to 64"},
 	    {"initial_password_days = 0", "1 to 366"},
 	    {"initial_password_days = 367", "1 to 366"},
+	    {"enrol.by = 2027-02-29", "no day"},
+	    {"enrol.by = 2027-3-1", "no day"},
+	    {"enrol.by = 1999-12-31", "no day"},
+	    {"enrol.by = soon", "no day"},
+	    {"enrol.days = 3661", "0 to 3660"},
+	    {"enrol.remind = 0", "1 to 366"},
+	    {"enrol.remind = 7 367", "1 to 366"},
+	    {"enrol.remind = 7,1", "1 to 366"},
+	    {"enrol.remind = 9 8 7 6 5 4 3 2 1", "more than 8"},
 	    {"session.idle = 59", "1m to 1d"},
 	    {"session.idle = 59s", "1m to 1d"},
 	    {"session.idle = 25h", "1m to 1d"},
@@ -582,11 +611,11 @@ static void the_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    WITH_FOLDER(presets),	WITH_FOLDER(every_key),	     WITH_FOLDER(seconds_shown),
-	    WITH_FOLDER(lines_refused), WITH_FOLDER(long_lines),     WITH_FOLDER(unknown_keys),
-	    WITH_FOLDER(duplicates),	WITH_FOLDER(values_refused), WITH_FOLDER(urls),
-	    WITH_FOLDER(whole_file),	WITH_FOLDER(portal),	     WITH_FOLDER(drop_ins),
-	    WITH_FOLDER(files_refused), cmocka_unit_test(the_table),
+	    WITH_FOLDER(presets),	WITH_FOLDER(every_key),	    WITH_FOLDER(deadlines),
+	    WITH_FOLDER(seconds_shown), WITH_FOLDER(lines_refused), WITH_FOLDER(long_lines),
+	    WITH_FOLDER(unknown_keys),	WITH_FOLDER(duplicates),    WITH_FOLDER(values_refused),
+	    WITH_FOLDER(urls),		WITH_FOLDER(whole_file),    WITH_FOLDER(portal),
+	    WITH_FOLDER(drop_ins),	WITH_FOLDER(files_refused), cmocka_unit_test(the_table),
 	};
 
 	umask(022);
