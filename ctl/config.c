@@ -179,6 +179,8 @@ enum ctl_exit config_check(struct ctl *c, const struct args *a)
 		r = ctl_store(c);
 	for (size_t i = 0; ok && !r && i < sizeof config_checks_owner / sizeof *config_checks_owner; i++)
 		ok &= config_checks_owner[i](c->conf);
+	if (c->st && site_terms_changed(c->st, c->conf))
+		ctl_say("warning: %s/terms: " SITE_TERMS_CHANGED, c->conf->site_dir);
 	for (size_t i = 0; i < sizeof config_checks_always / sizeof *config_checks_always; i++)
 		ok &= config_checks_always[i](c->conf);
 	if (!ok)

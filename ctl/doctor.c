@@ -43,6 +43,7 @@ static const struct {
     {"addresses", true, true, doctor_addresses},
     {"enrolment", true, true, doctor_enrolment},
     {"mail texts", true, true, doctor_mail_texts},
+    {"terms", true, true, doctor_terms},
 };
 
 static const char *const doctor_word[DOCTOR_STATES] = {"ok", "-", "warn", "FAIL"};

@@ -58,5 +58,6 @@ void doctor_outbox(struct doctor *d);
 void doctor_addresses(struct doctor *d);
 void doctor_enrolment(struct doctor *d);
 void doctor_mail_texts(struct doctor *d);
+void doctor_terms(struct doctor *d);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "ctl/doctor.h"
+#include "ctl/site.h"
 #include "keeper/mail_template.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -162,6 +163,17 @@ static void text_fault(void *arg, const char *sentence)
 	f->n++;
 	doctor_fix(f->d, "mend it: until then this mail goes out with the house's own text");
 	doctor_say(f->d, DOCTOR_WARN, "%s", sentence);
+}
+
+void doctor_terms(struct doctor *d)
+{
+	if (!site_terms_changed(d->c->st, d->c->conf)) {
+		doctor_say(d, DOCTOR_OK, "version %lld", (long long)d->c->conf->terms_version);
+		return;
+	}
+	doctor_fix(d, "set terms.version = %lld, then systemctl restart kosmo-keeper kosmo-enrolld",
+		   (long long)d->c->conf->terms_version + 1);
+	doctor_say(d, DOCTOR_WARN, "%s", SITE_TERMS_CHANGED);
 }
 
 void doctor_mail_texts(struct doctor *d)

@@ -5,6 +5,7 @@
 #include "common/paths.h"
 #include "ctl/commands.h"
 #include "ctl/site.h"
+#include "keeper/terms_print.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -15,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SITE_LINE 4800 /* bytes of a sentence with its path */
+#define SITE_ROWS     100
+#define SITE_ROWS_ALL 5000 /* entries of the audit log that are looked at */
+#define SITE_LINE     4800 /* bytes of a sentence with its path */
 
 /* Opened before the user is changed, who may not reach it in a build tree. */
 static int site_program(char path[static PATH_MAX])
@@ -93,6 +96,27 @@ enum err site_look(const struct conf *conf, site_say *say, void *arg, struct err
 		return ERR_NONE;
 	return err_set(m, ERR_INTERNAL, "%s did not look through the site's own files (exit status %d)", path,
 		       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+bool site_terms_changed(struct store *st, const struct conf *conf)
+{
+	const struct id all = {{0}};
+	struct audit row[SITE_ROWS];
+	char now[TERMS_PRINT + 1], version[64];
+	int64_t before = 0;
+	size_t n = SITE_ROWS;
+	terms_print(conf, now);
+	int len = snprintf(version, sizeof version, "version %lld" TERMS_TEXT, (long long)conf->terms_version);
+	for (size_t seen = 0; now[0] && seen < SITE_ROWS_ALL && n == SITE_ROWS; seen += n) {
+		if (store_audit_page(st, &all, before, row, SITE_ROWS, &n) != ERR_NONE)
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(row[i].event, "terms.agreed") == 0 &&
+			    strncmp(row[i].detail, version, (size_t)len) == 0)
+				return strcmp(row[i].detail + len, now) != 0;
+		before = n ? row[n - 1].seq : before;
+	}
+	return false;
 }
 
 enum ctl_exit site_template(struct ctl *c, const struct args *a)

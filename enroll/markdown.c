@@ -13,6 +13,7 @@ struct walk {
 	const char *path;
 	const struct faults *fs;
 	int depth;
+	int top; /* the highest heading's level: it becomes the page's second */
 };
 
 static int markdown_line(cmark_node *n)
@@ -134,8 +135,8 @@ static enum err markdown_change(struct walk *w, cmark_node *n, cmark_node_type t
 
 	switch (type) {
 	case CMARK_NODE_HEADING:
-		level = cmark_node_get_heading_level(n);
-		cmark_node_set_heading_level(n, level < 6 ? level + 1 : 6);
+		level = cmark_node_get_heading_level(n) - w->top + 2;
+		cmark_node_set_heading_level(n, level < 6 ? level : 6);
 		break;
 	case CMARK_NODE_LINK:
 		return markdown_link(w, n);
@@ -160,6 +161,23 @@ static bool markdown_leaf(cmark_node_type t)
 	return t == CMARK_NODE_HTML_BLOCK || t == CMARK_NODE_HTML_INLINE || t == CMARK_NODE_SOFTBREAK ||
 	       t == CMARK_NODE_TEXT || t == CMARK_NODE_CODE || t == CMARK_NODE_CODE_BLOCK ||
 	       t == CMARK_NODE_THEMATIC_BREAK || t == CMARK_NODE_LINEBREAK;
+}
+
+/* The level of the highest heading, so that none is left out below the page's own. */
+static int markdown_top(cmark_node *root)
+{
+	cmark_iter *it = cmark_iter_new(root);
+	int top = 6;
+
+	while (it && cmark_iter_next(it) != CMARK_EVENT_DONE) {
+		int level = cmark_node_get_heading_level(cmark_iter_get_node(it));
+
+		if (level > 0 && level < top)
+			top = level;
+	}
+	if (it)
+		cmark_iter_free(it);
+	return top;
 }
 
 static enum err markdown_walk(struct walk *w, cmark_node *root)
@@ -218,6 +236,7 @@ enum err markdown_html(const char *path, const char *src, size_t n, const struct
 	root = cmark_parse_document(src, n, options);
 	if (!root)
 		goto out;
+	w.top = markdown_top(root);
 	r = markdown_walk(&w, root);
 	if (r != ERR_NONE)
 		goto out;

@@ -1,5 +1,5 @@
 /* Markdown (CommonMark, by libcmark in its safe mode) to HTML that can stand in any page: no raw HTML, no pictures, no
- * links but http:, https:, mailto: and tel:, headings one step lower, because the page has its own first one, and no
+ * links but http:, https:, mailto: and tel:, headings below the page's own first one, and no
  * brace, so that it is a template as it stands (enroll/template.h). */
 #ifndef KOSMO_ENROLL_MARKDOWN_H
 #define KOSMO_ENROLL_MARKDOWN_H

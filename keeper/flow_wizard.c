@@ -85,10 +85,11 @@ void flow_birth(struct call *c)
 
 static enum err terms_agree(struct call *c, struct person *p, void *arg)
 {
-	char version[24];
+	char version[64];
 	(void)arg;
 	p->terms = c->k->conf->terms_version;
-	snprintf(version, sizeof version, "version %lld", (long long)p->terms);
+	snprintf(version, sizeof version, "version %lld%s%s", (long long)p->terms, c->k->terms[0] ? TERMS_TEXT : "",
+		 c->k->terms);
 	enum err e = store_person_save(c->st, p);
 	return e ? e : call_audit(c, "terms.agreed", version);
 }

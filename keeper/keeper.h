@@ -6,6 +6,7 @@
 #include "keeper/health.h"
 #include "keeper/seal.h"
 #include "keeper/store/store.h"
+#include "keeper/terms_print.h"
 #include <semaphore.h>
 
 /* Every door has its own places for hashing, so that a flood at one never shuts the other. */
@@ -20,6 +21,7 @@ struct keeper {
 	const struct conf *conf;
 	struct seal *seal;
 	struct mail_site *mails;     /* the site's own texts; NULL: the house's alone */
+	char terms[TERMS_PRINT + 1]; /* which words people agree to; "": not known */
 	struct passkey_trust *trust; /* of passkey.attestation = require; else NULL */
 	char db_path[4096];
 	struct hash_gate web_gate, auth_gate;

@@ -80,6 +80,8 @@ static enum err serve(const struct conf *conf, struct errmsg *m)
 	if (!e && mail_site_open(conf, &k.mails))
 		e = err_set(m, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
 	if (!e)
+		terms_print(conf, k.terms);
+	if (!e)
 		house_mails(&k, 0);
 	if (!e && outbox_start(&k, &outbox))
 		e = err_set(m, ERR_INTERNAL, "cannot start the outbox");

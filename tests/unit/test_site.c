@@ -34,6 +34,7 @@ static void test_markdown(void **state)
 	(void)state;
 	assert_string_equal(markdown(&b, "# A\n\ntext *b*\n\n###### C\n"),
 			    "<h2>A</h2>\n<p>text <em>b</em></p>\n<h6>C</h6>\n");
+	assert_string_equal(markdown(&b, "## A\n### B\n## C\n"), "<h2>A</h2>\n<h3>B</h3>\n<h2>C</h2>\n");
 	assert_string_equal(said, "");
 	assert_string_equal(
 	    markdown(&b, "[x](https://a.example/?a=1&b=\"<)"),

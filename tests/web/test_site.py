@@ -44,13 +44,13 @@ def english(door, path):
 
 def test_terms(door):
     t = door.ask("GET", "/first/terms").text
-    assert "<h3>第一条</h3>" in t and t.count("<h1>") == 1
+    assert "<h2>第一条</h2>" in t and t.count("<h1>") == 1
     assert '<a rel="noopener noreferrer" href="https://example.jp/a?b=1&amp;c">こちら</a>' in t
     assert "alert" not in t and "&#123;&#123;csrf&#125;&#125;" in t
     assert 'name="agree" value="3"' in t and "第3版（2026年12月1日から）" in t and "足しました" not in t
     assert "terms.ja.md:5: HTML is not shown" in door.said() and "terms.ja.md:7: a link to" in door.said()
     en = english(door, "/first/terms")
-    assert 'lang="ja">\n<h3>第一条' in en and "They are shown in Japanese" in en and "Version 3, in force since 1 December 2026" in en
+    assert 'lang="ja">\n<h2>第一条' in en and "They are shown in Japanese" in en and "Version 3, in force since 1 December 2026" in en
     door.keeper.handler, old = (lambda f: {**answers({"csrf": "", **f}), "v.before": "2"}), door.keeper.handler
     t = door.ask("GET", "/first/terms").text
     assert "変わったところ" in t and "<em>足しました</em>" in t
@@ -64,7 +64,7 @@ def test_terms(door):
 def test_terms_without_logging_in(door):
     seen = len(door.keeper.seen)
     r = door.ask("GET", "/terms")
-    assert r.status == 200 and "<h3>第一条</h3>" in r.text and "足しました" in r.text and len(door.keeper.seen) == seen
+    assert r.status == 200 and "<h2>第一条</h2>" in r.text and "足しました" in r.text and len(door.keeper.seen) == seen
     assert 'href="/terms"' in door.ask("GET", "/login").text
     assert door.ask("POST", "/terms", "x=1").status == 405
 

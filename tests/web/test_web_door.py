@@ -766,6 +766,26 @@ def own_door():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_which_words_were_agreed_to(door):
+    v = member(door).log_in().birth()
+    view = v.get("terms")
+    assert view["v.version"] == "1" and "v.before" not in view
+    assert "e.agree" in v.post("terms", agree="2") and v.page() == "/first/terms"  # another version's button
+    v.terms()
+    said = door.ctl("audit", "--person", v.person.login)
+    assert re.search(r"terms\.agreed.*version 1, text [0-9a-f]{16}", said), said
+
+    def check():
+        return subprocess.run([BUILD / "ctl/kosmoctl", "-c", door.conf, "config", "check"], capture_output=True, text=True).stderr
+
+    f = door.dir / "site/terms.ja.md"
+    assert check() == ""
+    before = f.read_text()
+    f.write_text(before + "\n\nAnd a little more.\n")
+    assert "the words have changed since somebody agreed to them" in check()
+    f.write_text(before)
+
+
 def test_a_mail_is_sent_once_though_its_outcome_cannot_be_stored_at_once(own_door):
     blocker = sqlite3.connect(own_door.dir / "kosmo.db", timeout=10, check_same_thread=False, isolation_level=None)
 
