@@ -137,6 +137,8 @@ static void init_conf_text(const struct init *x, struct buf *b)
 		 "\n"
 		 "# Days that an initial password is good for.\n"
 		 "#initial_password_days = 90\n"
+		 "# The day by which everybody must have registered how they log in; mails remind of it.\n"
+		 "#enrol.by = 2027-03-31\n"
 		 "\n"
 		 "[terms]\n"
 		 "# Of the terms of use, site/terms.LANG.md. A greater number asks everyone anew; 0 asks nobody.\n"

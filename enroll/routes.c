@@ -11,7 +11,7 @@ const struct route routes[] = {
     {ROUTE_GET, ROUTE_PAGE, "/", "home", "n"},
     {ROUTE_GET, ROUTE_PAGE, "/auth/next", "home", "n"},
     {ROUTE_GET, ROUTE_VERIFY, "/auth/verify", "verify", "need within redirect"},
-    {ROUTE_GET, ROUTE_PAGE, "/login", "login", "n id"},
+    {ROUTE_GET, ROUTE_PAGE, "/login", "login", "n id by"},
     {ROUTE_POST, ROUTE_PAGE, "/login", "login", "login password keep"},
     {ROUTE_GET, ROUTE_PAGE, "/logout", "logout.ask", "n"},
     {ROUTE_POST, ROUTE_PAGE, "/logout", "logout", ""},

@@ -278,6 +278,10 @@ enum err lost_drop_older(struct call *c, const struct person *p);
 
 /* What the wizard's pages say of the deadline: the text deadline, and deadline_near if it is near. */
 void deadline_view(struct call *c);
+/* Of who logs out before that: the deadline, 0 if there is none to be said; the login page then says it. */
+int64_t deadline_of(const struct call *c);
+void deadline_redirect(struct call *c, const char *path, int64_t until);
+void deadline_view_out(struct call *c);
 /* The page that says that the letter's password has ended. */
 void lapsed_page(struct call *c, int64_t ended);
 

@@ -29,6 +29,7 @@ void login_page(struct call *c)
 		return;
 	}
 	login_prefill(c);
+	deadline_view_out(c);
 	if (c->k->conf->session_keep) {
 		view_put(c, "keep", "1");
 		view_put(c, "kept", call_has(c, "keep") ? "1" : "");
@@ -347,8 +348,9 @@ void flow_logout(struct call *c)
 		view_failure(c, e, "the logout");
 		return;
 	}
+	int64_t until = deadline_of(c);
 	session_left(c);
-	view_redirect(c, "/login?n=out");
+	deadline_redirect(c, "/login?n=out", until);
 }
 
 void flow_logout_ask(struct call *c)

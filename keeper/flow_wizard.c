@@ -250,9 +250,9 @@ void flow_done(struct call *c)
 	} else if (c->post && !strcmp(next, "logout")) {
 		e = call_transact(c, done_out, NULL);
 		if (!e) {
-			c->in = false;
-			c->token_new = !session_token(c->token);
-			view_redirect(c, "/login?n=later");
+			int64_t until = deadline_of(c);
+			session_left(c);
+			deadline_redirect(c, "/login?n=later", until);
 		}
 	} else {
 		e = ERR_NONE;

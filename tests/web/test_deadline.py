@@ -74,6 +74,15 @@ def test_before_the_day_and_after_it(site):
     configure(site, f"enrol.by = {day(12)}\n")
     assert f"Please finish by {english(day(12))} (in 12 days)." in said(site)
     assert f"{japanese(day(12))}（あと12日）までに、設定を終えてください。" in said(site, "ja")
+    # after logging out the login page says it too, in this browser and to nobody else's link
+    b = log_in(site, HALF)
+    b.get(b.to)
+    out = b.post("/logout").to
+    words = f"Please finish by {english(day(12))} (in 12 days)."
+    assert out.startswith("/login?n=out&by=") and words in b.get(out).text
+    assert "Please finish" not in b.get(out.replace(str(day(12)), str(day(2)))).text
+    assert "Please finish" not in Http(site, "192.0.2.9").get(out).text
+
     configure(site, f"enrol.by = {day(1)}\n")
     b = log_in(site, NEW, password=site.initial(NEW.login))
     assert f"Please finish by {english(day(1))} (tomorrow)." in b.get(b.to).text
