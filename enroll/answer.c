@@ -14,6 +14,7 @@
 #define ANSWER_RETRY	  "10"		 /* seconds, where the keeper names none */
 #define ANSWER_BACK_AGE	  600		 /* for a login in between */
 #define ANSWER_DEVICE_AGE (400L * 86400) /* as long as browsers keep a cookie */
+#define ANSWER_LANG_AGE	  (365L * 86400)
 
 static const struct {
 	const char *name, *value;
@@ -37,7 +38,8 @@ static const char answer_picture[] =
 /* An answer to be made. NULL: no such header. body's bytes are taken over. */
 struct answer {
 	unsigned status;
-	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie, *device, *back, *policy;
+	const char *type, *cache, *location, *retry, *allow, *disposition, *etag, *cookie, *device, *back, *lang,
+	    *policy;
 	struct buf *body;
 };
 
@@ -63,7 +65,8 @@ static bool answer_fill(struct MHD_Response *r, const struct answer *a, bool htt
 	       answer_add(r, "Location", a->location) && answer_add(r, "Retry-After", a->retry) &&
 	       answer_add(r, "Allow", a->allow) && answer_add(r, "ETag", a->etag) &&
 	       answer_add(r, "Content-Disposition", a->disposition) && answer_add(r, "Set-Cookie", a->cookie) &&
-	       answer_add(r, "Set-Cookie", a->device) && answer_add(r, "Set-Cookie", a->back);
+	       answer_add(r, "Set-Cookie", a->device) && answer_add(r, "Set-Cookie", a->back) &&
+	       answer_add(r, "Set-Cookie", a->lang);
 }
 
 static enum MHD_Result answer_queue(struct exchange *x, unsigned status, struct MHD_Response *r)
@@ -146,7 +149,7 @@ struct view {
 	struct wire_msg m;
 	unsigned status;
 	const char *page, *redirect;
-	char cookie[256], device[256], back[ANSWER_BACK_MAX], retry[24];
+	char cookie[256], device[256], back[ANSWER_BACK_MAX], lang[128], retry[24];
 };
 
 /* age: seconds; negative: until the browser is closed. An empty value clears it. */
@@ -168,6 +171,12 @@ static bool answer_cookie(const struct exchange *x, const char *name, const char
 	return (!*value || request_token(value)) && answer_set_cookie(x, name, value, age, b, 256);
 }
 
+static bool answer_lang(const struct exchange *x, const char *lang, char b[static 128])
+{
+	return (strcmp(lang, "ja") == 0 || strcmp(lang, "en") == 0) &&
+	       answer_set_cookie(x, "kosmo-lang", lang, ANSWER_LANG_AGE, b, 128);
+}
+
 bool answer_back(const struct exchange *x, const char *value, char b[static ANSWER_BACK_MAX])
 {
 	return (!*value || request_cookie_value(value, REQUEST_BACK_MAX + 1)) &&
@@ -179,7 +188,7 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 {
 	int64_t status = MHD_HTTP_OK, retry, keep = -1;
 	const struct site *site = &x->server->site;
-	const char *session, *device, *back;
+	const char *session, *device, *back, *lang;
 
 	if (wire_parse(x->answer.data, x->answer.len, &v->m) != ERR_NONE || strcmp(v->m.kind, "view") != 0)
 		return false;
@@ -202,6 +211,9 @@ static bool answer_parse(const struct exchange *x, struct view *v)
 		return false;
 	back = wire_str(&v->m, "cookie.back");
 	if (back && !answer_back(x, back, v->back))
+		return false;
+	lang = wire_str(&v->m, "cookie.lang");
+	if (lang && !answer_lang(x, lang, v->lang))
 		return false;
 	if (wire_int(&v->m, "retry", &retry) == ERR_NONE && retry >= 0)
 		snprintf(v->retry, sizeof v->retry, "%lld", (long long)retry);
@@ -259,6 +271,7 @@ static enum MHD_Result answer_shown(struct exchange *x)
 	a.cookie = v.cookie[0] ? v.cookie : NULL;
 	a.device = v.device[0] ? v.device : NULL;
 	a.back = v.back[0] ? v.back : NULL;
+	a.lang = v.lang[0] ? v.lang : NULL;
 	a.retry = v.retry[0] ? v.retry : v.status == MHD_HTTP_SERVICE_UNAVAILABLE ? ANSWER_RETRY : NULL;
 	r = answer_view(x, &v, &a);
 	if (r != ERR_NONE) {
@@ -299,10 +312,8 @@ enum MHD_Result answer_language(struct exchange *x)
 
 	if (x->origin && strcmp(x->origin, s->conf->url) != 0)
 		return answer_error(x, MHD_HTTP_FORBIDDEN, PAGE_FORM);
-	if (!lang || (strcmp(lang, "ja") != 0 && strcmp(lang, "en") != 0) || (back && !text_local_path(back)))
+	if (!lang || !answer_lang(x, lang, cookie) || (back && !text_local_path(back)))
 		return answer_error(x, MHD_HTTP_BAD_REQUEST, PAGE_BAD);
-	snprintf(cookie, sizeof cookie, "kosmo-lang=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax%s", lang,
-		 s->https ? "; Secure" : "");
 	a.cookie = cookie;
 	a.location = back ? back : "/";
 	return answer_send(x, &a);

@@ -98,6 +98,9 @@ const struct route routes[] = {
     {ROUTE_POST, ROUTE_PAGE, "/recovery/new", "recovery.new", ""},
 
     {ROUTE_GET, ROUTE_PAGE, "/account", "account", "n"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/logins", "logins", "n"},
+    {ROUTE_GET, ROUTE_PAGE, "/account/not-me", "not-me", "n"},
+    {ROUTE_POST, ROUTE_PAGE, "/account/language", "account.language", "lang"},
     {ROUTE_GET, ROUTE_PAGE, "/account/rename", "rename", "id n"},
     {ROUTE_POST, ROUTE_PAGE, "/account/rename", "rename", "id name"},
     {ROUTE_GET, ROUTE_PAGE, "/account/remove", "remove", "id n"},

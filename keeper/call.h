@@ -234,6 +234,9 @@ void flow_app_cancel(struct call *c);
 void flow_recovery(struct call *c);
 void flow_recovery_new(struct call *c);
 void flow_account(struct call *c);
+void flow_logins(struct call *c);
+void flow_not_me(struct call *c);
+void flow_language(struct call *c);
 void flow_rename(struct call *c);
 void flow_remove(struct call *c);
 void flow_password(struct call *c);
@@ -319,6 +322,10 @@ enum err app_prepare(struct call *c, const struct person *p);
 void reset_link_page(struct call *c, const char *token, const struct code *code);
 /* Where c->reset leads. */
 const char *reset_next(const struct call *c);
+/* The recent logins as list `logins`: all, or the newest few. */
+enum err logins_view(struct call *c, bool all);
+/* How many devices this person is logged in on. */
+enum err sessions_count(struct call *c, size_t *ret);
 /* What is wrong with a birth date as it was typed, in a sentence; NULL: nothing. */
 const char *birth_complaint(struct call *c, const char *typed, struct date *ret);
 /* Why a code was not taken, as an error of field code. */

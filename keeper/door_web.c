@@ -99,6 +99,9 @@ static const struct action actions[] = {
     {"recovery", flow_recovery, flow_recovery, NEED_IN, 0, false, "/recovery"},
     {"recovery.new", NULL, flow_recovery_new, NEED_PROOF, 0, false, "/account"},
     {"account", flow_account, NULL, NEED_ALL, 0, false, "/account"},
+    {"logins", flow_logins, NULL, NEED_ALL, 0, false, "/account/logins"},
+    {"not-me", flow_not_me, NULL, NEED_ALL, 0, false, "/account/not-me"},
+    {"account.language", NULL, flow_language, NEED_ALL, 0, false, "/account"},
     {"rename", flow_rename, flow_rename, NEED_ALL, 0, false, "/account"},
     {"remove", flow_remove, flow_remove, NEED_PROOF, 0, false, "/account"},
     {"password", flow_password, flow_password, NEED_ALL, 0, true, "/account/password"},
@@ -161,6 +164,7 @@ static void put_notice(struct call *c)
 	    {"as-before", N_("Nothing was changed."), false},
 	    {"address", N_("Your new e-mail address is confirmed."), false},
 	    {"ended", N_("That device is logged out."), false},
+	    {"language", N_("Pages and mails are in English from now on."), false},
 	    {"others-ended", N_("All other devices are logged out."), false},
 	};
 	const char *n = call_field(c, "n");

@@ -32,12 +32,29 @@ static enum err passkeys(struct call *c, struct store_passkey *k, size_t *n)
 	return e;
 }
 
+/* Who it is, and what else can be changed. */
+static void details(struct call *c, const char *waits, size_t devices)
+{
+	const char *locale = c->person.locale[0] ? c->person.locale : c->k->conf->language;
+	char when[MAIL_TIME] = "";
+	view_put(c, "name", c->person.name);
+	view_put(c, "login", c->person.login);
+	view_put(c, "email", c->person.email_verified ? c->person.email : "");
+	view_put(c, "email_waits", waits);
+	if (c->person.password_set)
+		mail_time(c->lang, c->person.password_set, when);
+	view_put(c, "set_on", when);
+	view_put(c, strcmp(locale, "en") ? "locale_ja" : "locale_en", "1");
+	view_num(c, "devices", (int64_t)devices);
+	view_put(c, "devices_one", devices == 1 ? "1" : "");
+}
+
 void flow_account(struct call *c)
 {
 	struct store_passkey pk[AUTHENTICATORS_MAX];
 	size_t keys = 0;
 	struct authenticator au[AUTHENTICATORS_MAX];
-	size_t n = 0, left = 0;
+	size_t n = 0, left = 0, devices = 0;
 	bool mail = false;
 	char when[MAIL_TIME], hex[2 * ID_LEN + 1];
 	struct code waits = {.address = ""};
@@ -50,15 +67,16 @@ void flow_account(struct call *c)
 		e = ERR_NONE;
 	if (!e)
 		e = passkeys(c, pk, &keys);
+	if (!e)
+		e = sessions_count(c, &devices);
+	if (!e)
+		e = logins_view(c, false);
 	if (e) {
 		view_failure(c, e, "the account");
 		goto out;
 	}
 	view_put(c, "portal", c->k->conf->portal_url);
-	view_put(c, "name", c->person.name);
-	view_put(c, "login", c->person.login);
-	view_put(c, "email", c->person.email_verified ? c->person.email : "");
-	view_put(c, "email_waits", waits.address);
+	details(c, waits.address, devices);
 	for (size_t i = 0; i < n; i++) {
 		id_hex(&au[i].id, hex);
 		view_item(c, "authenticators", i, "id", hex);

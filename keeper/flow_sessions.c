@@ -65,6 +65,17 @@ static enum err show(struct call *c, size_t i, const struct session *s)
 	return ERR_NONE;
 }
 
+enum err sessions_count(struct call *c, size_t *ret)
+{
+	struct session *s = NULL;
+	size_t n = 0;
+	enum err e = list(c, &s, &n);
+	list_free(s, n);
+	if (!e)
+		*ret = n;
+	return e;
+}
+
 void flow_sessions(struct call *c)
 {
 	struct session *s = NULL;

@@ -22,24 +22,65 @@
 	/* Someone who cannot see the page must hear first what went wrong. */
 	each('.errors', function (box) { box.focus(); });
 
+	/* The eye beside a password: one state for all fields of a form that take the same one. */
 	each('input[type=password]', function (input) {
-		var button = doc.createElement('button'), row = doc.createElement('div');
+		var button = doc.createElement('button'), row = doc.createElement('div'), form = input.form;
+		var peers = '[data-show][autocomplete=' + input.getAttribute('autocomplete') + ']';
 		button.type = 'button';
+		button.innerHTML = '<svg viewBox="0 0 24 16" width="24" height="16" aria-hidden="true"><path d="M1 8s4-7 11-7 11 7 11 7-4 7-11 7S1 8 1 8z"/><circle cx="12" cy="8" r="3"/></svg>';
+		button.appendChild(doc.createTextNode(input.getAttribute('data-show')));
+		button.setAttribute('aria-label', button.textContent + ': ' + form.querySelector('label[for=' + input.id + ']').textContent);
 		button.setAttribute('aria-controls', input.id);
 		row.className = 'secret';
 		input.parentNode.insertBefore(row, input);
 		row.appendChild(input);
 		row.appendChild(button);
 		function show(yes) {
-			input.type = yes ? 'text' : 'password';
-			button.textContent = input.getAttribute(yes ? 'data-hide' : 'data-show');
+			Array.prototype.forEach.call(form.querySelectorAll(peers), function (peer) {
+				peer.type = yes ? 'text' : 'password';
+				if (peer.nextElementSibling)
+					peer.nextElementSibling.setAttribute('aria-pressed', yes ? 'true' : 'false');
+			});
 		}
 		button.addEventListener('click', function () { show(input.type === 'password'); input.focus(); });
 		/* Browsers remember what was typed into text fields: hide it again before it leaves. */
-		if (input.form)
-			input.form.addEventListener('submit', function () { show(false); });
+		form.addEventListener('submit', function () { show(false); });
 		addEventListener('pageshow', function () { show(false); });
 		show(false);
+	});
+
+	/* Of a new password only what is certain; the rest, and all that counts, is the server's to say. Nothing is sent. */
+	each('input[data-min]', function (input) {
+		var said = doc.getElementById('a-new'), again = input.form.elements.again, same = doc.getElementById('a-again'), timer;
+		var user = input.form.querySelector('[autocomplete=username]');
+		if (!''.normalize)
+			return;
+		function bare(s) {
+			return s.normalize('NFKC').toLowerCase().replace(/[!-\/:-@[-`{-~ ]/g, '');
+		}
+		function easy(s) {
+			var run = s.length > 1 && s.charCodeAt(1) - s.charCodeAt(0), i;
+			for (i = 2; Math.abs(run) === 1 && i < s.length; i++)
+				if (s.charCodeAt(i) - s.charCodeAt(i - 1) !== run)
+					run = 0;
+			return Math.abs(run) === 1 || /^(.{1,4})\1+$|^(19|20)\d\d(0[1-9]|1[0-2])([0-2][1-9]|[123]0|31)$|^(password|passwd|qwerty|sakura)\d{0,3}$/.test(s);
+		}
+		function put(p, name, n) {
+			var text = name ? p.getAttribute('data-' + name).replace('#', n) : '';
+			if (p.textContent !== text)
+				p.textContent = text;
+			p.className = 'advice' + (name === 'long' || name === 'same' ? ' good' : '');
+		}
+		function look() {
+			var s = input.value.normalize('NFKC'), n = Array.from(s).length, min = +input.getAttribute('data-min'), id = user ? bare(user.value) : '';
+			put(said, !n ? '' : id.length > 3 && bare(s).indexOf(id) >= 0 ? 'own' : n < min ? 'short' : easy(s.toLowerCase()) ? 'easy' : 'long', n < min ? min - n : n);
+			s = again.value.normalize('NFKC') === s;
+			put(same, !again.value || n < min || (!s && Array.from(again.value).length < n) ? '' : s ? 'same' : 'other', 0);
+		}
+		input.form.addEventListener('input', function () {
+			clearTimeout(timer);
+			timer = setTimeout(look, 500);
+		});
 	});
 
 	/* A second press sends nothing. The button stays enabled (a disabled one would lose its value and the focus), and
