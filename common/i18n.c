@@ -6,9 +6,11 @@
 #include <limits.h>
 #include <locale.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define DOMAIN_JA "kosmo-ja"
 
@@ -96,4 +98,15 @@ const char *i18n_pick(const char *accept, const char *fallback)
 		accept += n;
 	}
 	return best;
+}
+
+void i18n_time(const char *lang, int64_t t, char ret[static I18N_TIME])
+{
+	time_t when = t;
+	struct tm tm;
+	ret[0] = '\0';
+	if (!localtime_r(&when, &tm))
+		return;
+	snprintf(ret, I18N_TIME, !strcmp(lang, "ja") ? "%d年%d月%d日 %d時%02d分" : "%04d-%02d-%02d %02d:%02d",
+		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
 }

@@ -2,6 +2,8 @@
 #ifndef KOSMO_I18N_H
 #define KOSMO_I18N_H
 
+#include <stdint.h>
+
 #define N_(s) (s) /* marks a string for xgettext */
 
 /* Finds the catalogues (build tree or installed) and unsets LANGUAGE. Once, before threads. */
@@ -10,5 +12,9 @@ void i18n_init(void);
 const char *i18n(const char *lang, const char *msgid);
 /* "ja" or "en" from a language tag or an Accept-Language header (RFC 9110 12.5.4), else fallback. */
 const char *i18n_pick(const char *accept, const char *fallback);
+
+#define I18N_TIME 64
+/* Date and time as a page says them, in the machine's zone; "" if it cannot be told. */
+void i18n_time(const char *lang, int64_t t, char ret[static I18N_TIME]);
 
 #endif

@@ -49,6 +49,7 @@ static const struct {
     [OPT_VERIFY] = {"verify", 0, false, NULL, "check that no entry was changed, removed or put in"},
     [OPT_HEAD] = {"head", 0, false, "SEQ:HEX", "with --verify: the entry SEQ must be the one that was noted as HEX"},
     [OPT_HEADS] = {"heads", 0, false, "FILE", "with --verify: the same for all heads in this part of the journal"},
+    [OPT_FAILURE] = {"failure", 0, false, "NUMBER", "what was behind the number that an error page showed"},
     [OPT_ROOT] = {"root", 0, false, "DIR", "look at DIR/etc/pam.d and DIR/etc/ssh, for a system that is mounted there"},
     [OPT_RHOST] = {"rhost", 0, false, "ADDRESS", "as if the person came from ADDRESS"},
     [OPT_STACK] = {"file", 0, false, "F", "try F in place of /etc/pam.d/SERVICE"},

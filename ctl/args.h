@@ -33,6 +33,7 @@ enum args_option {
 	OPT_VERIFY,
 	OPT_HEAD,
 	OPT_HEADS,
+	OPT_FAILURE,
 	OPT_ROOT,
 	OPT_RHOST,
 	OPT_STACK,

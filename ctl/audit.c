@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "common/failure.h"
 #include "ctl/commands.h"
 #include "ctl/json.h"
 #include <inttypes.h>
@@ -88,6 +89,49 @@ static enum err audit_pages(struct audit_out *o, const struct id *person, int64_
 	return ERR_NONE;
 }
 
+/* The entry of the failure with this number. ERR_NOTFOUND: there is none. */
+static enum err audit_failure(struct audit_out *o, const char *id)
+{
+	struct audit page[AUDIT_PAGE];
+	int64_t before = 0;
+	size_t n = AUDIT_PAGE;
+	while (n == AUDIT_PAGE) {
+		enum err e = store_audit_of(o->c->st, STORE_AUDIT_FAILURE, before, page, AUDIT_PAGE, &n);
+		if (e)
+			return e;
+		for (size_t i = 0; i < n; i++) {
+			const char *login;
+			before = page[i].seq;
+			if (strncmp(page[i].detail, id, FAILURE_LEN) != 0)
+				continue;
+			e = audit_login(o, &page[i].person, &login);
+			if (!e)
+				audit_line(o, &page[i], login);
+			return e;
+		}
+	}
+	return ERR_NOTFOUND;
+}
+
+static enum ctl_exit audit_failure_run(struct ctl *c, const char *typed)
+{
+	struct audit_out o = {.c = c, .json.f = stdout};
+	char id[FAILURE_LEN + 1];
+	if (failure_id_read(typed, strlen(typed), id))
+		return ctl_input("%s: a failure's number has 8 digits and letters, as in k7mq-x2np", typed);
+	enum ctl_exit r = ctl_conf(c);
+	if (!r)
+		r = ctl_store(c);
+	if (r)
+		return r;
+	enum err e = audit_failure(&o, id);
+	if (e == ERR_NOTFOUND)
+		return ctl_input("%s: no such failure in the audit log. What could not be written there yet is in the "
+				 "journal: journalctl -t kosmo-keeper -t kosmo-enrolld | grep %s",
+				 id, id);
+	return e ? ctl_failed(e, "audit", NULL) : CTL_OK;
+}
+
 enum ctl_exit audit_run(struct ctl *c, const struct args *a)
 {
 	struct audit_out o = {.c = c, .json.f = stdout};
@@ -98,6 +142,8 @@ enum ctl_exit audit_run(struct ctl *c, const struct args *a)
 		return audit_verify_run(c, a);
 	if (a->value[OPT_HEAD] || a->value[OPT_HEADS])
 		return ctl_usage("audit: --head and --heads are for --verify");
+	if (a->value[OPT_FAILURE])
+		return audit_failure_run(c, a->value[OPT_FAILURE]);
 	if (a->value[OPT_LIMIT] && !args_number(a->value[OPT_LIMIT], 1, INT64_MAX, &limit))
 		return ctl_usage("audit: --limit is no number from 1");
 	if (a->value[OPT_PERSON] && !ctl_login(a->value[OPT_PERSON], login))

@@ -123,7 +123,7 @@ static struct page_context answer_context(const struct exchange *x)
 	return (struct page_context){.site = &x->server->site, .lang = x->lang, .path = path};
 }
 
-enum MHD_Result answer_error(struct exchange *x, unsigned status, enum page_error e)
+static enum MHD_Result answer_trouble(struct exchange *x, unsigned status, enum page_error e, const char *failure)
 {
 	static const char *const allows[4] = {NULL, "GET, HEAD", "POST", "GET, HEAD, POST"};
 	struct page_context pc = answer_context(x);
@@ -133,14 +133,28 @@ enum MHD_Result answer_error(struct exchange *x, unsigned status, enum page_erro
 
 	if (e == PAGE_HOST)
 		again = x->server->site.conf->url;
-	else if (e == PAGE_CROWDED || e == PAGE_INTERNAL || e == PAGE_ABSENT || e == PAGE_BUSY)
+	else if (e != PAGE_BAD && e != PAGE_NOTFOUND && e != PAGE_METHOD && e != PAGE_FORM && e != PAGE_UNSURE)
 		again = strcmp(pc.path, "/language") == 0 ? "/" : pc.path;
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS)
 		a.retry = ANSWER_RETRY;
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		a.allow = allows[x->allow & 3];
-	page_error(&pc, e, again, &body);
+	page_error(&pc, e, again, failure, &body);
 	return answer_send(x, &a);
+}
+
+enum MHD_Result answer_error(struct exchange *x, unsigned status, enum page_error e)
+{
+	return answer_trouble(x, status, e, NULL);
+}
+
+enum MHD_Result answer_failure(struct exchange *x, unsigned status, enum page_error e, enum failure_why why)
+{
+	char id[FAILURE_LEN + 1];
+	bool shown = x->route->kind == ROUTE_PAGE; /* what a script asks for, nobody reads */
+
+	return answer_trouble(x, status, e,
+			      shown && trouble_note(x->server->troubles, why, x->route->action, id) ? id : NULL);
 }
 
 /* ---- the keeper's view ---- */
@@ -266,7 +280,7 @@ static enum MHD_Result answer_shown(struct exchange *x)
 	if (!answer_parse(x, &v)) {
 		log_error("%s: the keeper's answer cannot be read; are enrolld and keeper of one version?",
 			  x->route->action);
-		return answer_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL);
+		return answer_failure(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL, FAILURE_ANSWER);
 	}
 	a.cookie = v.cookie[0] ? v.cookie : NULL;
 	a.device = v.device[0] ? v.device : NULL;
@@ -276,15 +290,13 @@ static enum MHD_Result answer_shown(struct exchange *x)
 	r = answer_view(x, &v, &a);
 	if (r != ERR_NONE) {
 		log_error("%s: the keeper's answer cannot be shown: %s", x->route->action, err_text(r));
-		return answer_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL);
+		return answer_failure(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL, FAILURE_PAGE);
 	}
 	return answer_send(x, &a);
 }
 
 enum MHD_Result answer_keeper(struct exchange *x)
 {
-	enum page_error e = PAGE_ABSENT;
-
 	switch (x->result) {
 	case LINK_ANSWERED:
 		return answer_shown(x);
@@ -292,13 +304,11 @@ enum MHD_Result answer_keeper(struct exchange *x)
 		break;
 	case LINK_BROKEN:
 	case LINK_LATE:
-		e = PAGE_UNSURE;
-		break;
+		return answer_failure(x, MHD_HTTP_SERVICE_UNAVAILABLE, PAGE_UNSURE, FAILURE_UNSURE);
 	case LINK_FULL:
-		e = PAGE_BUSY;
-		break;
+		return answer_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, PAGE_BUSY);
 	}
-	return answer_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, e);
+	return answer_failure(x, MHD_HTTP_SERVICE_UNAVAILABLE, PAGE_ABSENT, FAILURE_ABSENT);
 }
 
 /* ---- our own ---- */

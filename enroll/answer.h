@@ -13,6 +13,8 @@ void answers_free(struct answers *as);
 
 /* All of these queue an answer; MHD_NO (out of memory) drops the connection. */
 enum MHD_Result answer_error(struct exchange *x, unsigned status, enum page_error e);
+/* The same of an unexpected failure, which gets a number. */
+enum MHD_Result answer_failure(struct exchange *x, unsigned status, enum page_error e, enum failure_why why);
 /* What the keeper said, or that it said nothing. */
 enum MHD_Result answer_keeper(struct exchange *x);
 /* POST /language */

@@ -39,10 +39,18 @@ struct exchange *exchange_new(struct server *s, struct MHD_Connection *http, str
 	return x;
 }
 
+static void exchange_told(struct exchange *x, bool told)
+{
+	if (x->told)
+		trouble_settle(x->server->troubles, x->told, told);
+	x->told = 0;
+}
+
 void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
+	exchange_told(x, false);
 	if (x->entered)
 		conns_leave(x->server->conns, &x->client);
 	secret_free_str(x->target); /* a mailed link's token may stand in both */
@@ -152,7 +160,7 @@ static void exchange_check(struct exchange *x)
 	if (x->repeated || x->forwarded.failed)
 		exchange_refuse(x, MHD_HTTP_BAD_REQUEST, PAGE_BAD);
 	if (!size || size->header_size > EXCHANGE_HEADERS_MAX)
-		exchange_refuse(x, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, PAGE_TOOBIG);
+		exchange_refuse(x, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, PAGE_COOKIES);
 	x->route = routes_find(x->method, x->path, &x->rest, &x->allow);
 	if ((!x->route || x->route->kind != ROUTE_HEALTH) && !request_host_is(x->host, x->server->site.conf->url))
 		exchange_refuse(x, MHD_HTTP_MISDIRECTED_REQUEST, PAGE_HOST);
@@ -226,8 +234,9 @@ static size_t exchange_printable(const char *s, size_t max)
 }
 
 /* The action on the wire: the message "web" of web.sock. */
-static enum err exchange_frame(const struct exchange *x, struct buf *b)
+static enum err exchange_frame(struct exchange *x, struct buf *b)
 {
+	AUTO_BUF failed = BUF_INIT;
 	char session[REQUEST_TOKEN_MAX + 1], device[REQUEST_TOKEN_MAX + 1], back[REQUEST_BACK_MAX + 1],
 	    client[INET6_ADDRSTRLEN], name[2 + REQUEST_NAME_MAX + 1];
 	const struct site *site = &x->server->site;
@@ -264,6 +273,11 @@ static enum err exchange_frame(const struct exchange *x, struct buf *b)
 		snprintf(name, sizeof name, "f.%s", f->name);
 		wire_put(b, name, f->value, f->len);
 	}
+	x->told = trouble_take(x->server->troubles, &failed);
+	if (x->told && buf_str(&failed))
+		wire_puts(b, "failed", buf_str(&failed));
+	else
+		exchange_told(x, false);
 	r = wire_end(b);
 	secret_wipe(session, sizeof session);
 	secret_wipe(device, sizeof device);
@@ -275,6 +289,7 @@ void exchange_done(void *arg, enum link_result result, struct buf *answer)
 	struct exchange *x = arg;
 
 	x->result = result;
+	exchange_told(x, answer != NULL);
 	if (answer) {
 		x->answer = *answer;
 		*answer = (struct buf)BUF_INIT;
@@ -317,7 +332,7 @@ static enum MHD_Result exchange_ask(struct exchange *x)
 	if (r == ERR_TOOBIG)
 		return answer_error(x, MHD_HTTP_CONTENT_TOO_LARGE, PAGE_TOOBIG);
 	if (r != ERR_NONE)
-		return answer_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL);
+		return answer_failure(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL, FAILURE_ASKING);
 	if (!exchange_enter(x))
 		return answer_error(x, MHD_HTTP_TOO_MANY_REQUESTS, PAGE_CROWDED);
 	x->state = EXCHANGE_WAITING;
@@ -337,7 +352,7 @@ enum MHD_Result exchange_act(struct exchange *x)
 	if (r == ERR_TOOBIG)
 		return answer_error(x, MHD_HTTP_CONTENT_TOO_LARGE, PAGE_TOOBIG);
 	if (r == ERR_NOMEM)
-		return answer_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL);
+		return answer_failure(x, MHD_HTTP_INTERNAL_SERVER_ERROR, PAGE_INTERNAL, FAILURE_ASKING);
 	if (r != ERR_NONE)
 		return answer_error(x, MHD_HTTP_BAD_REQUEST, PAGE_BAD);
 	switch (x->route->kind) {

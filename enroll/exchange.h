@@ -8,6 +8,7 @@
 #include "enroll/page.h"
 #include "enroll/request.h"
 #include "enroll/routes.h"
+#include "enroll/trouble.h"
 #include <microhttpd.h>
 
 #define EXCHANGE_BODY_MAX ((size_t)64 * 1024)
@@ -28,6 +29,7 @@ struct server {
 	struct link *link;
 	struct conns *conns;
 	struct answers *answers;
+	struct troubles *troubles;
 };
 
 struct exchange {
@@ -52,6 +54,7 @@ struct exchange {
 	struct buf body; /* wiped with it */
 	struct form form;
 	struct buf answer; /* the keeper's */
+	uint64_t told;	   /* of our failures, with this request: trouble_take */
 
 	enum exchange_state state;
 	int method; /* enum route_method, 0: another one */

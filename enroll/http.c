@@ -228,7 +228,9 @@ enum err http_start(const struct conf *conf, int fd, struct http **ret, struct e
 	}
 	http_descriptors();
 	snprintf(sock, sizeof sock, "%s/web.sock", conf->run_dir);
-	r = site_load(conf, &http_faults, &h->server.site, m);
+	h->server.troubles = troubles_new();
+	r = h->server.troubles ? site_load(conf, &http_faults, &h->server.site, m)
+			       : err_set(m, ERR_NOMEM, "out of memory");
 	if (r == ERR_NONE)
 		r = answers_make(&h->server.site, &h->server.answers, m);
 	if (r == ERR_NONE)
@@ -258,6 +260,7 @@ void http_stop(struct http *h)
 	link_free(h->server.link);
 	conns_free(h->server.conns);
 	answers_free(h->server.answers);
+	troubles_free(h->server.troubles);
 	site_free(&h->server.site);
 	free(h);
 }

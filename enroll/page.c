@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "common/clock.h"
 #include "common/i18n.h"
 #include "enroll/log.h"
 #include "enroll/page.h"
@@ -11,25 +12,38 @@ static const struct {
 	const char *title, *text, *button;
 } page_errors[PAGE__MAX] = {
     [PAGE_BAD] = {N_("This could not be read"),
-		  N_("What the browser sent was not complete. Please go back to the first page and try again."),
+		  N_("What the browser sent was not complete. Nothing is lost: the first page leads on to where you "
+		     "stopped."),
 		  N_("To the first page")},
     [PAGE_NOTFOUND] = {N_("There is no such page"),
-		       N_("The address may have been cut or typed wrong. Please go on from the first page."),
+		       N_("The address may have been cut or typed wrong. If it was a link in a mail, please press it "
+			  "there again. Nothing is lost: the first page leads on to where you stopped."),
 		       N_("To the first page")},
-    [PAGE_METHOD] = {N_("This page cannot be opened like this"), N_("Please go on from the first page."),
+    [PAGE_METHOD] = {N_("This page cannot be opened like this"),
+		     N_("It comes after a button only; perhaps the browser opened an old page again. Nothing is lost: "
+			"the first page leads on to where you stopped."),
 		     N_("To the first page")},
-    [PAGE_TOOBIG] = {N_("That was too long"), N_("Please go back, shorten what you typed and send it again."),
-		     N_("To the first page")},
+    [PAGE_TOOBIG] = {N_("That was too long"),
+		     N_("Nothing that you did before is lost. Please type it once more, shorter."),
+		     N_("Back to the form")},
+    [PAGE_COOKIES] =
+	{N_("The browser sends too much at once"),
+	 N_("It has kept too many cookies of this site. Please delete them in the settings of the browser, "
+	    "then press the button. Nothing that you did before is lost."),
+	 N_("Try again")},
     [PAGE_FORM] = {N_("This could not be read"), N_("Please use the forms of this site, from the first page on."),
 		   N_("To the first page")},
     [PAGE_HOST] = {N_("This site has another address"), N_("Please press the button. It leads to the right address."),
 		   N_("To the site")},
-    [PAGE_CROWDED] = {N_("Too much at once"),
-		      N_("Many requests are coming from your network. Please wait a few seconds and try again."),
-		      N_("Try again")},
+    [PAGE_CROWDED] =
+	{N_("Too much at once"),
+	 N_("Many requests are coming from your network. Nothing is lost. Please wait ten seconds, then press "
+	    "the button."),
+	 N_("Try again")},
     [PAGE_INTERNAL] =
 	{N_("Something went wrong here"),
-	 N_("It is not your fault. Please try again in a few minutes. If it happens again, please ask the help desk."),
+	 N_("It is not your fault, and nothing that you finished is lost. Please try again in a few minutes. If it "
+	    "happens again, please ask the help desk."),
 	 N_("Try again")},
     [PAGE_ABSENT] = {N_("This service is not running at the moment"),
 		     N_("It is probably being restarted. Please wait a minute and press the button. Nothing that you "
@@ -145,29 +159,46 @@ enum err page_render(const struct page_context *pc, const char *page, const stru
 }
 
 /* What is left when even the error page fails. */
-static void page_plain(const struct page_context *pc, const char *title, const char *text, struct buf *ret)
+static void page_plain(const struct page_context *pc, const char *const *pairs, struct buf *ret)
 {
+	const char *title = pairs[1], *text = pairs[3], *button = pairs[5], *href = pairs[7];
+
 	buf_addf(ret, "<!doctype html>\n<html lang=\"%s\">\n<meta charset=\"utf-8\">\n<title>", pc->lang);
 	template_escape(ret, title, strlen(title));
 	buf_adds(ret, "</title>\n<h1>");
 	template_escape(ret, title, strlen(title));
 	buf_adds(ret, "</h1>\n<p>");
 	template_escape(ret, text, strlen(text));
-	buf_adds(ret, "</p>\n");
+	buf_adds(ret, "</p>\n<p><a href=\"");
+	template_escape(ret, href, strlen(href));
+	buf_adds(ret, "\">");
+	template_escape(ret, button, strlen(button));
+	buf_adds(ret, "</a></p>\n");
 }
 
-void page_error(const struct page_context *pc, enum page_error e, const char *again, struct buf *ret)
+void page_error(const struct page_context *pc, enum page_error e, const char *again, const char *failure,
+		struct buf *ret)
 {
-	const char *title = i18n(pc->lang, page_errors[e].title), *text = i18n(pc->lang, page_errors[e].text);
-	const char *pairs[] = {"title",	      title,
-			       "text",	      text,
-			       "button_text", i18n(pc->lang, page_errors[e].button),
-			       "button_href", again ? again : "/",
+	char now[I18N_TIME] = "";
+	const char *pairs[] = {"title",
+			       i18n(pc->lang, page_errors[e].title),
+			       "text",
+			       i18n(pc->lang, page_errors[e].text),
+			       "button_text",
+			       i18n(pc->lang, page_errors[e].button),
+			       "button_href",
+			       again ? again : "/",
+			       "failure",
+			       failure ? failure : "",
+			       "failure_time",
+			       now,
 			       NULL};
-	enum err r = page_render(pc, "error", NULL, pairs, ret);
+	enum err r;
 
+	i18n_time(pc->lang, clock_now(), now);
+	r = page_render(pc, "error", NULL, pairs, ret);
 	if (r == ERR_NONE)
 		return;
 	log_error("the page \"error\" cannot be shown: %s", err_text(r));
-	page_plain(pc, title, text, ret);
+	page_plain(pc, pairs, ret);
 }

@@ -23,6 +23,7 @@ enum page_error {
 	PAGE_NOTFOUND,
 	PAGE_METHOD,
 	PAGE_TOOBIG,
+	PAGE_COOKIES,
 	PAGE_FORM,
 	PAGE_HOST,
 	PAGE_CROWDED,
@@ -32,8 +33,9 @@ enum page_error {
 	PAGE_UNSURE,
 	PAGE__MAX
 };
-/* The page "error" with the texts of e. again: the path of its button, NULL for the first page. Never fails: without a
- * usable template it is plain. */
-void page_error(const struct page_context *pc, enum page_error e, const char *again, struct buf *ret);
+/* The page "error" with the texts of e. again: the path of its button, NULL for the first page. failure: the number to
+ * show, NULL for none. Never fails: without a usable template it is plain. */
+void page_error(const struct page_context *pc, enum page_error e, const char *again, const char *failure,
+		struct buf *ret);
 
 #endif

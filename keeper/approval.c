@@ -1,8 +1,8 @@
 #include "config.h"
 
+#include "common/alphabet.h"
 #include "common/net.h"
 #include "common/secret.h"
-#include "keeper/alphabet.h"
 #include "keeper/approval.h"
 #include <ctype.h>
 #include <openssl/sha.h>

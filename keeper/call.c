@@ -4,6 +4,7 @@
 #include "common/daemon.h"
 #include "common/i18n.h"
 #include "common/secret.h"
+#include "keeper/failures.h"
 #include "keeper/method.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,31 +85,61 @@ void view_trouble(struct call *c, int status, const char *title, const char *tex
 	view_page(c, "error");
 }
 
-void view_failure(struct call *c, enum err e, const char *what)
+static bool passing(enum err e)
 {
-	bool passing = e == ERR_BUSY || e == ERR_IO || e == ERR_TIMEOUT;
-	unsigned ref = 0;
+	return e == ERR_BUSY || e == ERR_IO || e == ERR_TIMEOUT;
+}
+
+static void trouble_busy(struct call *c)
+{
+	view_trouble(c, 503, T(c, N_("That did not work")),
+		     T(c, N_("The service is busy just now. Nothing that you did before is lost. Please wait a minute "
+			     "and try again.")),
+		     T(c, N_("Try again")), call_page(c));
+	wire_puti(&c->view, "retry", 10);
+}
+
+void view_busy(struct call *c)
+{
 	if (c->decided)
 		return;
 	later_settle(&c->later, c->k, NULL, true);
-	secret_uniform(1000000, &ref);
-	daemon_log(LOG_AUTHPRIV | LOG_ERR, "web: %s failed: %s (reference %06u)", what, err_text(e), ref);
-	AUTO_BUF text = BUF_INIT;
-	char number[16];
-	snprintf(number, sizeof number, "%06u", ref);
-	fill(
-	    &text,
-	    passing
-		? T(c, N_("The service is busy just now. Nothing that you did before is lost. Please wait a minute and "
-			  "try again. "
-			  "(Number {number})"))
-		: T(c,
-		    N_("Something went wrong on our side. Nothing that you did before is lost. Please try again; if it "
-		       "happens again, tell us this number: {number}")),
-	    (const struct fill[]){{"number", number}, {NULL, NULL}});
-	view_trouble(c, passing ? 503 : 500, T(c, N_("That did not work")), buf_str(&text), T(c, N_("Try again")), "/");
-	if (passing)
-		wire_puti(&c->view, "retry", 10);
+	trouble_busy(c);
+}
+
+/* The number goes to the journal at once, and into the audit log when the store may be what failed no longer. */
+static void note_failure(struct call *c, enum err e, const char *what)
+{
+	struct failure f = {.time = c->now};
+	char when[MAIL_TIME];
+	if (failure_id(f.id))
+		f.id[0] = '\0';
+	if (c->in || c->reset)
+		f.person = c->person.id;
+	snprintf(f.address, sizeof f.address, "%s", c->address ? c->address : "");
+	snprintf(f.what, sizeof f.what, "%s: %s: %s", call_action(c), what, err_text(e));
+	daemon_log(LOG_AUTHPRIV | LOG_ERR, "web: failure %s: %s", f.id, f.what);
+	if (!f.id[0])
+		return;
+	failures_add(c->k, &f);
+	mail_time(c->lang, c->now, when);
+	view_put(c, "failure", f.id);
+	view_put(c, "failure_time", when);
+}
+
+void view_failure(struct call *c, enum err e, const char *what)
+{
+	if (c->decided)
+		return;
+	later_settle(&c->later, c->k, NULL, true);
+	note_failure(c, e, what);
+	if (passing(e))
+		trouble_busy(c);
+	else
+		view_trouble(c, 500, T(c, N_("That did not work")),
+			     T(c, N_("Something went wrong on our side. It is not your fault, and nothing that you did "
+				     "before is lost. Please try again.")),
+			     T(c, N_("Try again")), call_page(c));
 }
 
 enum err call_origin(struct call *c, struct origin *ret)
@@ -133,6 +164,21 @@ void call_wait(const struct call *c, int64_t seconds, struct buf *ret)
 	int64_t unit = seconds < 120 ? 1 : seconds < 7200 ? 60 : 3600;
 	snprintf(n, sizeof n, "%" PRId64, (seconds + unit - 1) / unit);
 	fill(ret, T(c, text), (const struct fill[]){{"n", n}, {NULL, NULL}});
+}
+
+void call_wait_text(const struct call *c, int64_t seconds, const char *text, struct buf *ret)
+{
+	AUTO_BUF wait = BUF_INIT;
+	time_t at = c->now + seconds + 59; /* in its minute it has begun */
+	char clock[32];
+	struct tm tm;
+	call_wait(c, seconds, &wait);
+	fill(ret, text, (const struct fill[]){{"wait", buf_str(&wait)}, {NULL, NULL}});
+	if (seconds < 120 || !localtime_r(&at, &tm))
+		return;
+	snprintf(clock, sizeof clock, !strcmp(c->lang, "ja") ? "%d時%02d分" : "%d:%02d", tm.tm_hour, tm.tm_min);
+	buf_adds(ret, " ");
+	fill(ret, T(c, N_("That is at {time}.")), (const struct fill[]){{"time", clock}, {NULL, NULL}});
 }
 
 const char *call_next(const struct call *c)

@@ -39,6 +39,7 @@ struct call {
 	const struct action *action;
 	const char *lang;
 	bool post;
+	bool expired; /* a POST that came too late: its page is shown again, as for a GET */
 	int64_t now;
 	const char *address, *agent; /* "" if none */
 
@@ -90,9 +91,14 @@ void view_error(struct call *c, const char *field, const char *text);				 /* e.F
 /* A page that says what happened and leads on. */
 void view_trouble(struct call *c, int status, const char *title, const char *text, const char *button,
 		  const char *href);
-/* Something failed that is not the person's doing: ERR_BUSY and ERR_IO are 503, the rest 500; logged with a reference
- * that the page shows. */
+/* Something failed that is not the person's doing: ERR_BUSY and ERR_IO are 503, the rest 500; noted with a number that
+ * the page shows (keeper/failures.h). */
 void view_failure(struct call *c, enum err e, const char *what);
+/* Too many are here at once: no failure, and nothing is noted. */
+void view_busy(struct call *c);
+/* The name of the action, "unknown" if it is none; and the page that one comes back to after it. */
+const char *call_action(const struct call *c);
+const char *call_page(const struct call *c);
 /* The login leads back to the page of this approval; NULL: they are there. */
 void call_come_back(struct call *c, const char *token);
 /* Where this person has to go now. */
@@ -106,6 +112,8 @@ void id_hex(const struct id *id, char ret[static 2 * ID_LEN + 1]);
 enum err call_origin(struct call *c, struct origin *ret);
 /* "10 seconds", "5 minutes", "24 hours": never shorter than it is. */
 void call_wait(const struct call *c, int64_t seconds, struct buf *ret);
+/* A text with {wait} in it, and behind it the time of day that this will be, where it is minutes. */
+void call_wait_text(const struct call *c, int64_t seconds, const char *text, struct buf *ret);
 
 /* ---- sessions (keeper/session.c) ---- */
 /* Could this be one of our tokens? */
@@ -330,6 +338,11 @@ enum err sessions_count(struct call *c, size_t *ret);
 const char *birth_complaint(struct call *c, const char *typed, struct date *ret);
 /* Why a code was not taken, as an error of field code. */
 void code_refused(struct call *c, enum verdict v, const struct attempt *a);
+/* A wrong code of the app, field code: do it and the one before it come from a clock that is off (keeper/skew.h)? Then
+ * that is said, as the error of field code. */
+bool clock_is_off(struct call *c);
+/* The same of one code of an authenticator that is to be registered. */
+bool clock_is_off_anew(struct call *c, const struct authenticator *a, const char *code);
 /* A new password from fields new and again: puts errors, true if it may be set. current: the present one in NFKC, NULL
  * if there is none. nfkc: its canonical text. */
 bool password_acceptable(struct call *c, const struct person *p, const char *current, struct buf *nfkc);

@@ -6,6 +6,7 @@
 #include "common/secret.h"
 #include "keeper/call.h"
 #include "keeper/door_web.h"
+#include "keeper/failures.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,13 +116,33 @@ static const struct action actions[] = {
     {"sessions.end", NULL, flow_sessions_end, NEED_ALL, 0, false, "/account/sessions"},
 };
 
-static const struct action *action_of(const struct wire_msg *m)
+static const struct action *action_named(const char *name)
 {
-	const char *name = wire_str(m, "action");
 	for (size_t i = 0; name && i < sizeof actions / sizeof *actions; i++)
 		if (!strcmp(actions[i].name, name))
 			return &actions[i];
 	return NULL;
+}
+
+static const struct action *action_of(const struct wire_msg *m)
+{
+	return action_named(wire_str(m, "action"));
+}
+
+static bool is_action(const char *name)
+{
+	return action_named(name) != NULL;
+}
+
+const char *call_action(const struct call *c)
+{
+	return c->action ? c->action->name : "unknown";
+}
+
+const char *call_page(const struct call *c)
+{
+	const char *path = c->action ? c->action->path : "/";
+	return path[strlen(path) - 1] == '/' ? "/" : path; /* of others the token would be wanted */
 }
 
 static bool is_post(const struct wire_msg *m)
@@ -143,7 +164,20 @@ static void put_notice(struct call *c)
 		const char *name, *text;
 		bool bad; /* no good news: not in green */
 	} notices[] = {
-	    {"expired", N_("The page had been open for too long. Nothing is lost: please try once more."), true},
+	    {"expired",
+	     N_("The page had been open for too long. Nothing is lost: please press the button once more. Passwords "
+		"and codes must be typed again."),
+	     true},
+	    {"cookies", /* they came through after all */
+	     N_("The page had been open for too long. Nothing is lost: please press the button once more. Passwords "
+		"and codes must be typed again."),
+	     true},
+	    {"idle",
+	     N_("Please log in again: you are logged out when nothing happens for a while. What you had finished is "
+		"not lost."),
+	     true},
+	    {"moved", N_("That step was done already, perhaps in another window. Nothing is lost: we go on here."),
+	     false},
 	    {"out", N_("You are logged out."), false},
 	    {"disabled",
 	     N_("Your codes were switched off, because too many wrong ones were typed. Please log in again and type "
@@ -167,7 +201,7 @@ static void put_notice(struct call *c)
 	    {"language", N_("Pages and mails are in English from now on."), false},
 	    {"others-ended", N_("All other devices are logged out."), false},
 	};
-	const char *n = call_field(c, "n");
+	const char *n = c->expired ? "expired" : call_field(c, "n");
 	for (size_t i = 0; i < sizeof notices / sizeof *notices; i++)
 		if (!strcmp(notices[i].name, n)) {
 			view_put(c, "notice", T(c, notices[i].text));
@@ -200,20 +234,56 @@ static const char *token_in_path(const struct call *c, const char *path)
 	return path[0] && path[1] && path[strlen(path) - 1] == '/' && plain ? token : "";
 }
 
-static bool post_genuine(struct call *c)
+/* The page of a form, with this text of put_notice. */
+static void back_to_page(struct call *c, const char *notice)
 {
 	char back[128];
+	const char *path = c->action->path;
+	snprintf(back, sizeof back, "%s%s%sn=%s", path, token_in_path(c, path), strchr(path, '?') ? "&" : "?", notice);
+	view_redirect(c, back);
+}
+
+static bool has_cookie(const struct call *c)
+{
+	return session_token_form(wire_str(c->m, "session"));
+}
+
+/* The token is of another session, or an older one: the form once more, with what was typed and is no secret. Without
+ * any cookie the next page sees whether this browser keeps them at all. The origin is ours: nobody else has filled the
+ * form in. */
+static void expired(struct call *c)
+{
+	if (!has_cookie(c) || !c->action->get) {
+		back_to_page(c, has_cookie(c) ? "expired" : "cookies");
+		return;
+	}
+	c->expired = true;
+	c->post = false;
+	if (call_allowed(c))
+		c->action->get(c);
+}
+
+static void cookies_page(struct call *c)
+{
+	view_put(c, "cookies", "1");
+	view_trouble(
+	    c, 400, T(c, N_("This browser keeps no cookies")),
+	    T(c, N_("Without a cookie we cannot tell from page to page that it is you. Nothing is lost. Please "
+		    "allow cookies as described here, then press the button.")),
+	    T(c, N_("Try again")), call_page(c));
+}
+
+static bool post_genuine(struct call *c)
+{
 	if (!origin_ours(c)) {
 		view_trouble(c, 403, T(c, N_("This form came from another page")),
-			     T(c, N_("For your safety it was not accepted. Please start from our own page.")),
+			     T(c, N_("For your safety it was not accepted, and nothing was changed. Please start from "
+				     "our own page. If this happens again, please use another browser.")),
 			     T(c, N_("To the start")), "/");
 		return false;
 	}
 	if (!csrf_right(c)) {
-		const char *path = c->action->path;
-		snprintf(back, sizeof back, "%s%s%sn=expired", path, token_in_path(c, path),
-			 strchr(path, '?') ? "&" : "?");
-		view_redirect(c, back);
+		expired(c);
 		return false;
 	}
 	return true;
@@ -235,6 +305,20 @@ static bool registers(const struct call *c)
 {
 	return c->unmet->id == REQ_AUTHENTICATOR ||
 	       (c->unmet->id == REQ_SHEET && (c->action->get == flow_sheet || session_stepped_up(c)));
+}
+
+/* Where this person has to go instead, and why, if it is not plain to see. */
+static void lead_on(struct call *c)
+{
+	const enum need need = c->action->need;
+	const char *next = call_next(c), *why = NULL;
+	char to[COME_BACK_MAX + 16];
+	if (!c->in && !c->reset && has_cookie(c) && need != NEED_NOTHING && need != NEED_GUEST)
+		why = "idle";
+	else if (c->post && c->in && !c->half && (need == NEED_STEP || need == NEED_CHOICE))
+		why = "moved";
+	snprintf(to, sizeof to, "%s%s%s", next, why ? strchr(next, '?') ? "&n=" : "?n=" : "", why ? why : "");
+	view_redirect(c, to);
 }
 
 bool call_allowed(struct call *c)
@@ -290,7 +374,7 @@ bool call_allowed(struct call *c)
 	if (!ok && a->need == NEED_RESET && !c->in && !c->reset)
 		view_redirect(c, "/forgot/password?n=over");
 	if (!ok)
-		view_redirect(c, call_next(c)); /* unless it was led elsewhere */
+		lead_on(c); /* unless it was led elsewhere */
 	return ok;
 }
 
@@ -308,6 +392,10 @@ static void run(struct call *c)
 	}
 	if (c->post && !post_genuine(c))
 		return;
+	if (!c->post && !has_cookie(c) && !strcmp(call_field(c, "n"), "cookies")) {
+		cookies_page(c);
+		return;
+	}
 	if (call_allowed(c))
 		f(c);
 	if (!c->decided)
@@ -360,12 +448,10 @@ static bool reply(struct request *r, struct call *c)
 {
 	bool whole = !wire_end(&c->view);
 	if (!whole) {
-		daemon_log(LOG_AUTHPRIV | LOG_ERR, "web: a view could not be written");
 		buf_wipe(&c->view);
-		c->view.failed = false;
+		c->view.failed = c->decided = false;
 		wire_begin(&c->view, r->msg.id, "view");
-		wire_puts(&c->view, "status", "500");
-		wire_puts(&c->view, "page", "error");
+		view_failure(c, ERR_NOMEM, "the view could not be written");
 		put_session_cookie(c); /* what was done stands: whose session it led to must go on in it */
 		wire_end(&c->view);
 	}
@@ -433,21 +519,25 @@ void door_web_run(struct keeper *k, struct store *st, struct request *r)
 	else if (c.now <= 0)
 		view_failure(&c, ERR_IO, "the clock");
 	else {
+		failures_told(k, str_or(&r->msg, "failed", ""), c.now, is_action);
 		run(&c);
 		finish(&c);
 	}
+	int64_t now = c.now;
 	bool whole = reply(r, &c);
 	struct later later = c.later; /* the request is gone, and no secret of its call is kept meanwhile */
 	c.later = (struct later){.run = NULL};
 	call_clear(&c);
 	later_settle(&later, k, st, !whole);
+	failures_write(k, st, now);
 }
 
 void door_web_busy(struct keeper *k, struct request *r)
 {
 	struct call c;
 	call_init(&c, k, NULL, r);
-	view_failure(&c, ERR_BUSY, "the queue");
+	daemon_log(LOG_AUTHPRIV | LOG_WARNING, "web: %s is turned away: the queue is full", call_action(&c));
+	view_busy(&c);
 	reply(r, &c);
 	call_clear(&c);
 }

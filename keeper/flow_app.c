@@ -245,11 +245,13 @@ static void app_submit(struct call *c, const struct authenticator *a)
 	} else if (f.result == ERR_NOTFOUND) { /* a second tab was faster */
 		view_redirect(c, call_next(c));
 	} else {
-		view_error(c, "code",
-			   T(c, N_("That code does not match. Please type the code that your app shows now. The "
-				   "picture and the key "
-				   "have not changed. If it keeps failing, check that the clock of your device is set "
-				   "automatically.")));
+		if (!clock_is_off_anew(c, a, f.code))
+			view_error(
+			    c, "code",
+			    T(c, N_("That code does not match. Please type the code that your app shows now. The "
+				    "picture and the key "
+				    "have not changed. If it keeps failing, check that the clock of your device is set "
+				    "automatically.")));
 		app_page(c, a);
 	}
 }

@@ -43,7 +43,7 @@ static void put_way(struct call *c, const struct way *w)
 static void form_page(struct call *c, const struct way *w)
 {
 	bool shown = w->purpose == CODE_NEW_EMAIL && c->person.email_verified; /* beside the field, not in it */
-	view_put(c, "email", c->post ? call_field(c, "email") : shown ? "" : c->person.email);
+	view_put(c, "email", c->post || c->expired ? call_field(c, "email") : shown ? "" : c->person.email);
 	put_way(c, w);
 	if (w->purpose == CODE_VERIFY_EMAIL && email_may_be_none(c))
 		view_put(c, "optional", "1");

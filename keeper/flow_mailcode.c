@@ -265,12 +265,12 @@ static enum err typed_check(struct call *c, struct person *p, void *arg)
 
 void mailcode_error(struct call *c, enum err result, int64_t wait)
 {
-	AUTO_BUF text = BUF_INIT, in = BUF_INIT;
+	AUTO_BUF text = BUF_INIT;
 	if (wait > 0) {
-		call_wait(c, wait, &in);
-		fill(&text,
-		     T(c, N_("Mailed codes were typed wrong too often. Please try again in {wait}, with a new code.")),
-		     (const struct fill[]){{"wait", buf_str(&in)}, {NULL, NULL}});
+		call_wait_text(
+		    c, wait,
+		    T(c, N_("Mailed codes were typed wrong too often. Please try again in {wait}, with a new code.")),
+		    &text);
 		view_error(c, "code", buf_str(&text) ? buf_str(&text) : "");
 		return;
 	}

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/daemon.h"
+#include "keeper/failures.h"
 #include "keeper/house.h"
 #include "keeper/mail_template.h"
 #include <syslog.h>
@@ -81,6 +82,7 @@ bool house_keep(struct house *h, struct keeper *k, struct store *st, bool (*stop
 		h->swept = now;
 		sweep(k, st, stop, arg);
 	}
+	failures_write(k, st, clock_now());
 	house_mails(k, MAILS_SETTLE);
 	bool more = !stop(arg) && remind(h, k, st, now, ret_mailed);
 	store_tidy(st); /* so that no login has to write the log back */

@@ -1,5 +1,6 @@
 /* What a keeper does between logins: sweeps what is past its time, prunes the audit log, notes the log's head outside
- * of the store, looks for another text of a mail, reminds people of a deadline. For a thread that serves nobody. */
+ * of the store, looks for another text of a mail, reminds people of a deadline, writes
+ * failures that wait into the audit log. For a thread that serves nobody. */
 #ifndef KOSMO_HOUSE_H
 #define KOSMO_HOUSE_H
 

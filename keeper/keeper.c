@@ -1,7 +1,9 @@
 #include "config.h"
 
+#include "keeper/failures.h"
 #include "keeper/keeper.h"
 #include "keeper/passkey_attest.h"
+#include "keeper/skew.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,10 @@ enum err keeper_open(struct keeper *k, const struct conf *conf, struct errmsg *m
 	unsigned slots = conf->hash_slots > 0 ? (unsigned)conf->hash_slots : cores > 0 ? (unsigned)cores : 1;
 	if (sem_init(&k->web_gate.places, 0, slots) || sem_init(&k->auth_gate.places, 0, slots))
 		return err_set(m, ERR_INTERNAL, "cannot make semaphores: %s", strerror(errno));
+	k->failures = failures_new();
+	k->skews = skews_new();
+	if (!k->failures || !k->skews)
+		return err_set(m, ERR_NOMEM, "out of memory");
 	enum err e = seal_load(key, &k->seal, m);
 	if (!e && conf->passkey_attestation && !strcmp(conf->passkey_attestation, "require"))
 		e = passkey_trust_load(conf->passkey_roots, conf->passkey_models, &k->trust, m);
@@ -28,6 +34,10 @@ enum err keeper_open(struct keeper *k, const struct conf *conf, struct errmsg *m
 
 void keeper_close(struct keeper *k)
 {
+	failures_free(k->failures);
+	k->failures = NULL;
+	skews_free(k->skews);
+	k->skews = NULL;
 	passkey_trust_free(k->trust);
 	k->trust = NULL;
 	seal_free(k->seal);

@@ -16,6 +16,8 @@ struct hash_gate {
 
 struct mail_site;
 struct passkey_trust;
+struct failures;
+struct skews;
 
 struct keeper {
 	const struct conf *conf;
@@ -23,6 +25,8 @@ struct keeper {
 	struct mail_site *mails;     /* the site's own texts; NULL: the house's alone */
 	char terms[TERMS_PRINT + 1]; /* which words people agree to; "": not known */
 	struct passkey_trust *trust; /* of passkey.attestation = require; else NULL */
+	struct failures *failures;   /* on their way into the audit log */
+	struct skews *skews;	     /* of clocks of phones that may be off */
 	char db_path[4096];
 	struct hash_gate web_gate, auth_gate;
 	struct health health;

@@ -57,13 +57,7 @@ enum err mail_queue(struct keeper *k, struct store *st, const struct id *person,
 
 void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME])
 {
-	time_t when = t;
-	struct tm tm;
-	ret[0] = '\0';
-	if (!localtime_r(&when, &tm))
-		return;
-	snprintf(ret, MAIL_TIME, !strcmp(lang, "ja") ? "%d年%d月%d日 %d時%02d分" : "%04d-%02d-%02d %02d:%02d",
-		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
+	i18n_time(lang, t, ret);
 }
 
 const char *mail_language(const struct keeper *k, const struct person *p)

@@ -2,6 +2,7 @@
 #ifndef KOSMO_MAIL_H
 #define KOSMO_MAIL_H
 
+#include "common/i18n.h"
 #include "keeper/fill.h"
 #include "keeper/keeper.h"
 
@@ -52,7 +53,7 @@ enum err mail_tell(struct keeper *k, struct store *st, const struct person *p, c
 #define MAIL_NEWS_LIFE 86400 /* seconds after which news is no news */
 const char *mail_language(const struct keeper *k, const struct person *p);
 
-#define MAIL_TIME 64
+#define MAIL_TIME I18N_TIME
 /* "2026-11-22 21:30", in Japanese "2026年11月22日 21時30分"; local time. */
 void mail_time(const char *lang, int64_t t, char ret[static MAIL_TIME]);
 

@@ -1,8 +1,8 @@
 #include "config.h"
 
+#include "common/alphabet.h"
 #include "common/secret.h"
 #include "common/text.h"
-#include "keeper/alphabet.h"
 #include "keeper/password.h"
 #include <crypt.h>
 #include <stdlib.h>

@@ -33,7 +33,7 @@ enum password_verdict {
  * cracklib dictionary leaves the built-in list of what everyone tries. */
 enum password_verdict password_quality(const char *nfkc, size_t min, const char *const *personal);
 
-/* A generated initial password: 4 groups of 4 from the alphabet of 32 without look-alikes (keeper/alphabet.h), 80 bits,
+/* A generated initial password: 4 groups of 4 from the alphabet of 32 without look-alikes (common/alphabet.h), 80 bits,
  * "abcd-efgh-jkmn-pqrs". ret holds 20 bytes with NUL. */
 enum err password_initial(char ret[static 20]);
 /* Its keyed digest for this owner, of the canonical form (text_initial: case, width, hyphens and look-alikes do not

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "keeper/alphabet.h"
+#include "common/alphabet.h"
 #include "keeper/recovery.h"
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Recovery codes: 10 of 65 bits, "abcde-fghjk-mnp" (13 of keeper/alphabet.h), each used once. And the admin's one-time
+/* Recovery codes: 10 of 65 bits, "abcde-fghjk-mnp" (13 of common/alphabet.h), each used once. And the admin's one-time
  * code: 80 bits, "abcd-efgh-jkmn-pqrs". */
 #ifndef KOSMO_RECOVERY_H
 #define KOSMO_RECOVERY_H

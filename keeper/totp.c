@@ -49,30 +49,56 @@ enum err totp_code(const struct totp *t, uint64_t step, char ret[static 9])
 	return ERR_NONE;
 }
 
-enum err totp_check(const struct totp *t, const char *code, int64_t now, uint64_t *ret_step)
+struct span {
+	uint64_t first, last;
+};
+
+/* Compares with all these steps without those. No branch on a match: the time must not tell which
+ * of them it was. */
+static enum err compare(const struct totp *t, const char *code, const struct span *all, const struct span *without,
+			uint64_t *ret_step)
 {
-	enum err r = ERR_INVALID;
+	enum err r = ERR_NONE;
 	char want[9] = "";
 	uint64_t found = 0, any = 0;
 	size_t len = strlen(code);
 
-	if (!totp_algorithm(t) || now < t->period)
-		goto out;
-	uint64_t step = (uint64_t)now / (uint64_t)t->period;
-	for (uint64_t s = step - 1; s <= step + 1; s++) {
+	for (uint64_t s = all->first; r == ERR_NONE && s <= all->last; s++) {
+		if (s >= without->first && s <= without->last)
+			continue;
 		r = totp_code(t, s, want);
-		if (r != ERR_NONE)
-			goto out;
-		/* No branch on a match: the time must not tell which of the three it was. */
 		uint64_t match = 0 - (uint64_t)secret_equal(want, (size_t)t->digits, code, len);
 		found = (found & ~match) | (s & match);
 		any |= match;
 	}
-	r = any ? ERR_NONE : ERR_DENIED;
-	if (any)
-		*ret_step = found;
-out:
 	secret_wipe(want, sizeof(want));
+	if (r == ERR_NONE && any)
+		*ret_step = found;
+	return r != ERR_NONE ? r : any ? ERR_NONE : ERR_DENIED;
+}
+
+enum err totp_check(const struct totp *t, const char *code, int64_t now, uint64_t *ret_step)
+{
+	if (!totp_algorithm(t) || now < t->period)
+		return ERR_INVALID;
+	uint64_t step = (uint64_t)now / (uint64_t)t->period;
+	const struct span window = {step - 1, step + 1}, none = {1, 0};
+
+	return compare(t, code, &window, &none, ret_step);
+}
+
+enum err totp_ahead(const struct totp *t, const char *code, int64_t now, int64_t around, int64_t *ret_ahead)
+{
+	uint64_t found;
+
+	if (!totp_algorithm(t) || around < t->period || now < around + t->period)
+		return ERR_INVALID;
+	uint64_t step = (uint64_t)now / (uint64_t)t->period, n = (uint64_t)around / (uint64_t)t->period;
+	const struct span all = {step - n, step + n}, window = {step - 1, step + 1};
+	enum err r = compare(t, code, &all, &window, &found);
+
+	if (r == ERR_NONE)
+		*ret_ahead = (int64_t)found - (int64_t)step;
 	return r;
 }
 

@@ -21,6 +21,9 @@ enum err totp_code(const struct totp *t, uint64_t step, char ret[static 9]);
 /* Compares code (canonical, text_code) with the steps now-1, now, now+1 in constant time over all three.
  * *ret_step: the step that matched, the latest if several. ERR_DENIED if none. */
 enum err totp_check(const struct totp *t, const char *code, int64_t now, uint64_t *ret_step);
+/* The same for the steps around those, up to `around` seconds away: *ret_ahead is how many steps the code is ahead of
+ * now (negative: behind), the latest if several. It accepts nothing. */
+enum err totp_ahead(const struct totp *t, const char *code, int64_t now, int64_t around, int64_t *ret_ahead);
 /* otpauth://totp/ISSUER:LOGIN?secret=...&issuer=...&algorithm=...&digits=...&period=... percent-encoded (RFC 3986). */
 enum err totp_uri(const struct totp *t, const char *issuer, const char *login, struct buf *ret);
 

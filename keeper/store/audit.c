@@ -143,13 +143,27 @@ static enum err load(struct query *q, struct audit *ret)
 	return q->e;
 }
 
+/* The rows of a query that was opened with this result. */
+static enum err page(struct query *q, enum err e, struct audit *ret, size_t max, size_t *ret_n)
+{
+	enum db_step step = DB_DONE;
+	size_t n = 0;
+
+	while (e == ERR_NONE && n < max && (step = query_step(q)) == DB_ROW)
+		e = load(q, &ret[n++]);
+	if (e == ERR_NONE && step == DB_ERROR)
+		e = q->e;
+	query_close(q);
+	if (e == ERR_NONE)
+		*ret_n = n;
+	return e;
+}
+
 enum err store_audit_page(struct store *st, const struct id *person, int64_t before, struct audit *ret, size_t max,
 			  size_t *ret_n)
 {
 	int64_t seq = before > 0 ? before : INT64_MAX;
 	struct query q;
-	enum db_step step = DB_DONE;
-	size_t n = 0;
 	enum err e;
 
 	store_audit_forget(st);
@@ -157,12 +171,16 @@ enum err store_audit_page(struct store *st, const struct id *person, int64_t bef
 		e = query_open(&q, st, SQL_AUDIT_PAGE, ARGS(V_INT(seq), V_INT(max)));
 	else
 		e = query_open(&q, st, SQL_AUDIT_PAGE_PERSON, ARGS(V_ID(person), V_INT(seq), V_INT(max)));
-	while (e == ERR_NONE && n < max && (step = query_step(&q)) == DB_ROW)
-		e = load(&q, &ret[n++]);
-	if (e == ERR_NONE && step == DB_ERROR)
-		e = q.e;
-	query_close(&q);
-	if (e == ERR_NONE)
-		*ret_n = n;
-	return e;
+	return page(&q, e, ret, max, ret_n);
+}
+
+enum err store_audit_of(struct store *st, const char *event, int64_t before, struct audit *ret, size_t max,
+			size_t *ret_n)
+{
+	int64_t seq = before > 0 ? before : INT64_MAX;
+	struct query q;
+
+	store_audit_forget(st);
+	return page(&q, query_open(&q, st, SQL_AUDIT_PAGE_EVENT, ARGS(V_TEXT(event), V_INT(seq), V_INT(max))), ret, max,
+		    ret_n);
 }

@@ -116,7 +116,7 @@ void store_audit_forget(struct store *st);
 
 /* ---- the audit chain (chain.c) ---- */
 
-/* The columns of SQL_AUDIT_PAGE, SQL_AUDIT_PAGE_PERSON and SQL_AUDIT_WALK. */
+/* The columns of SQL_AUDIT_PAGE, _PERSON, _EVENT and SQL_AUDIT_WALK. */
 enum { AUDIT_SEQ, AUDIT_TIME, AUDIT_PERSON, AUDIT_EVENT, AUDIT_DOOR, AUDIT_SEALED, AUDIT_MAC, AUDIT__COLUMNS };
 
 /* MAC over the previous row's MAC and all columns of this one, as stored. prev and ret may be the same. */

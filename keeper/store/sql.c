@@ -220,6 +220,7 @@ const char *const sql_text[SQL__MAX] = {
 		      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
     [SQL_AUDIT_PAGE] = "SELECT " AUDIT "WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2",
     [SQL_AUDIT_PAGE_PERSON] = "SELECT " AUDIT "WHERE a.person = $1 AND a.seq < $2 ORDER BY a.seq DESC LIMIT $3",
+    [SQL_AUDIT_PAGE_EVENT] = "SELECT " AUDIT "WHERE a.event = $1 AND a.seq < $2 ORDER BY a.seq DESC LIMIT $3",
     [SQL_AUDIT_WALK] = "SELECT " AUDIT "WHERE a.seq > $1 ORDER BY a.seq LIMIT $2",
     [SQL_AUDIT_PRUNE] = "DELETE FROM audit WHERE seq <= $1",
     [SQL_MARK_GET] = "SELECT seq, mac, proof FROM audit_mark WHERE kind = $1",

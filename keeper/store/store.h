@@ -469,11 +469,15 @@ struct audit {
 	const char *address; /* client, "" if none */
 	const char *detail;  /* no secret, no unknown name; sealed */
 };
+#define STORE_AUDIT_FAILURE "failure" /* the event of an unexpected failure; its detail begins with its number */
 /* [tx] Appends with the chain's next MAC = HMAC(previous MAC, all columns). */
 enum err store_audit(struct store *st, const struct audit *a);
 /* Newest first, before seq `before` (0: from the newest); person zero = all. Strings live until the next call. */
 enum err store_audit_page(struct store *st, const struct id *person, int64_t before, struct audit *ret, size_t max,
 			  size_t *ret_n);
+/* The same of one event. The whole log is looked through. */
+enum err store_audit_of(struct store *st, const char *event, int64_t before, struct audit *ret, size_t max,
+			size_t *ret_n);
 /* ---- the audit chain (store/chain.c) ---- */
 struct audit_head {
 	int64_t seq; /* of the newest row; 0: there was none yet */

@@ -1,8 +1,8 @@
 /* Hashing counts its yescrypts, whatever it is asked; the quality of new passwords with and without a dictionary. */
 #include "config.h"
 
+#include "common/alphabet.h"
 #include "common/text.h"
-#include "keeper/alphabet.h"
 #include "keeper/password.h"
 #include "tests/unit/unit.h"
 #include <crypt.h>

@@ -1,9 +1,9 @@
 /* Recovery codes: their form, that their symbols are evenly spread, and what passes for one. */
 #include "config.h"
 
+#include "common/alphabet.h"
 #include "common/buf.h"
 #include "common/text.h"
-#include "keeper/alphabet.h"
 #include "keeper/recovery.h"
 #include "tests/unit/unit.h"
 

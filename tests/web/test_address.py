@@ -104,7 +104,7 @@ def test_changed_told_and_stopped(site):
         b.find("label[for=f-sure]").click()
         b.press()
         assert "The account is stopped" in b.text
-        assert elsewhere.get("/account").to == "/login", "everyone is out"
+        assert elsewhere.get("/account").to in ("/login", "/login?n=idle"), "everyone is out"
         assert {site.mail(a)["Subject"] for a in (MAIN.email, "main.new@example.jp")} == {STOPPED}
         b.get(mailed(former)[1])
         assert "The account is stopped" in b.text, "who presses again reads what was done"

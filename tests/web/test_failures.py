@@ -1,5 +1,6 @@
 """Each part that can fail, seen from the browser: what is served, what is refused and in which words, what the log says, and
 that afterwards everything is there and goes on by itself."""
+import json
 import os
 import pathlib
 import re
@@ -47,6 +48,20 @@ def refused(page, lang):
     assert re.search(r'<a class="button main" href="/[^"]*">[^<]+</a>', page.text), page.text
     if page.status == 503:
         assert 1 <= int(page.headers["Retry-After"]) <= 60
+    number = re.search(r'<b class="pair">([^<]*)</b>', page.text)
+    return [number.group(1)] if number else []
+
+
+def numbered(site, numbers, keeper):
+    """Each number that a page showed is in a log at once, and in the audit too; but what a keeper had not written yet when it
+    was ended is in the journal alone."""
+    for number in numbers:
+        assert re.fullmatch("[02-9a-hjkmnp-z]{4}-[02-9a-hjkmnp-z]{4}", number), number
+        assert site.said("enrolld", [number]) or site.said("keeper", [number])
+        if site.process is keeper or site.said("enrolld", [number]):
+            wait_until(lambda: number in site.ctl("audit", "--limit", "1000"), 5, f"{number} in the audit")
+            found = json.loads(site.ctl("audit", "--failure", number.replace("-", " ").upper(), "--json"))
+            assert found["event"] == "failure" and found["detail"].startswith(number + " "), found
 
 
 def served(page):
@@ -62,7 +77,7 @@ def test_failure(site, failure):
     inside = member.log_in(next(UNUSED))
     stranger = Web(site, lang)
     assert member(inside).status == 200 and stranger("/login").status == 200
-    before = state(site)
+    before, keeper, numbers = state(site), site.process, []
 
     with broken(site, failure):
         acts = {"session": lambda: member(inside), "login": lambda: Web(site, lang)("/login"), "form": lambda: stranger.password(person)}
@@ -70,13 +85,13 @@ def test_failure(site, failure):
             pages = dict(zip(acts, pool.map(lambda act: act(), acts.values())))
         for what, page in (failure.session, pages["session"]), (failure.login, pages["login"]):
             if what == REFUSED:
-                refused(page, lang)
+                numbers += refused(page, lang)
             else:
                 served(page)
                 assert (page.status == 200) == (what == SERVED), (page.status, page.location)
         page = pages["form"]
         if failure.form == REFUSED:
-            refused(page, lang)
+            numbers += refused(page, lang)
         else:
             served(page)
             assert page.path == "/login/code"
@@ -90,11 +105,13 @@ def test_failure(site, failure):
 
     assert person.login in [p["login"] for p in site.people_now()]
     intact(site, before)
+    assert numbers or REFUSED not in (failure.session, failure.login, failure.form)
     assert member(inside).status == (200 if failure.session_after else 303)
     again = Web(site, lang)
     if failure.form == SERVED:
         person = next(UNUSED)
     (again.log_in_after_a_wait if failure.form == DENIED else again.log_in)(person)
+    numbered(site, numbers, keeper)
 
 
 def test_killed_before_the_answer(site):
@@ -142,7 +159,7 @@ def test_no_session_is_eternal(site):
     site.move_clock(0)
     assert web(inside).status == 200
     site.move_clock(3600 * 11)
-    assert web(inside).location == "/login"
+    assert web(inside).location == "/login?n=idle"
     site.move_clock(0)
 
 

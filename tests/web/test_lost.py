@@ -419,7 +419,7 @@ def test_the_newest_replaces_also_who_is_at_it(door):
     w.post("lost.new", method="app")
     second = recover(door, v.person)
     assert first != second
-    assert w.get("app")["redirect"] == "/login"
+    assert w.get("app")["redirect"] == "/login?n=idle"
     assert w.page() == "/login"
     x = v.again()
     assert "e.code" in x.post("code", code=first)

@@ -1,7 +1,7 @@
 #include "config.h"
 
+#include "common/alphabet.h"
 #include "common/secret.h"
-#include "keeper/alphabet.h"
 #include <stdint.h>
 #include <string.h>
 
