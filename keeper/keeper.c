@@ -58,18 +58,49 @@ static void gate_enter(struct hash_gate *g)
 		;
 }
 
-bool gate_password_check(struct hash_gate *g, const char *hash, const char *nfkc, bool *ret_upgrade)
+static void gate_run(struct hash_gate *g, void (*f)(void *arg), void *arg)
 {
 	gate_enter(g);
-	bool right = password_check(hash, nfkc, ret_upgrade);
+	if (g->behind)
+		hashers_run(g->behind, f, arg);
+	else
+		f(arg);
 	sem_post(&g->places);
-	return right;
+}
+
+struct check {
+	const char *hash, *nfkc;
+	bool *upgrade, right;
+};
+
+static void check(void *arg)
+{
+	struct check *c = arg;
+	c->right = password_check(c->hash, c->nfkc, c->upgrade);
+}
+
+bool gate_password_check(struct hash_gate *g, const char *hash, const char *nfkc, bool *ret_upgrade)
+{
+	struct check c = {hash, nfkc, ret_upgrade, false};
+	gate_run(g, check, &c);
+	return c.right;
+}
+
+struct making {
+	const char *nfkc;
+	char *hash;
+	enum err e;
+};
+
+static void make(void *arg)
+{
+	struct making *m = arg;
+	m->e = password_hash(m->nfkc, m->hash);
 }
 
 enum err gate_password_hash(struct hash_gate *g, const char *nfkc, char ret[static PASSWORD_HASH_MAX])
 {
-	gate_enter(g);
-	enum err e = password_hash(nfkc, ret);
-	sem_post(&g->places);
-	return e;
+	struct making m = {nfkc, ret, ERR_INTERNAL};
+	gate_run(g, make, &m);
+	return m.e;
 }

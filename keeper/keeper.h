@@ -3,6 +3,7 @@
 #define KOSMO_KEEPER_H
 
 #include "common/conf.h"
+#include "keeper/hasher.h"
 #include "keeper/health.h"
 #include "keeper/seal.h"
 #include "keeper/store/store.h"
@@ -12,6 +13,7 @@
 /* Every door has its own places for hashing, so that a flood at one never shuts the other. */
 struct hash_gate {
 	sem_t places;
+	struct hashers *behind; /* who computes; NULL: whoever asks */
 };
 
 struct mail_site;

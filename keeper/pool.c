@@ -5,11 +5,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#define TURN   4
-#define BEHIND 10 /* a tenth of the weight of a thread that is not */
+#define TURN 4
 
 struct job {
 	pool_job run;
@@ -28,7 +25,7 @@ struct pool {
 	pthread_cond_t more;
 	struct ring first, later;
 	unsigned cap, threads, turns; /* cap: of each ring */
-	bool stopping, behind;
+	bool stopping;
 	pthread_t thread[];
 };
 
@@ -56,8 +53,6 @@ static void *work(void *arg)
 	struct store *st = NULL;
 	struct job j;
 	pthread_setname_np(pthread_self(), p->name);
-	if (p->behind)
-		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), BEHIND);
 	while (take(p, &j)) {
 		health_before(p->k, &st);
 		j.run(p->k, st, j.arg);
@@ -67,15 +62,13 @@ static void *work(void *arg)
 	return NULL;
 }
 
-enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, bool behind,
-		    struct pool **ret)
+enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, struct pool **ret)
 {
 	struct pool *p = calloc(1, sizeof *p + threads * sizeof *p->thread);
 	if (!p)
 		return ERR_NOMEM;
 	p->k = k;
 	p->cap = queue;
-	p->behind = behind;
 	snprintf(p->name, sizeof p->name, "%s", name);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);

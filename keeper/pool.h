@@ -10,9 +10,7 @@ struct pool;
 /* What a job is given. st is NULL if the store could not be opened: the job must then answer "unavailable". */
 typedef void (*pool_job)(struct keeper *k, struct store *st, void *arg);
 
-/* behind: its threads get the processor after the others' (setpriority(2); where that is not allowed, beside them). */
-enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, bool behind,
-		    struct pool **ret);
+enum err pool_start(struct keeper *k, const char *name, unsigned threads, unsigned queue, struct pool **ret);
 /* first: before all that are not, in a queue of their own length. ERR_BUSY when the queue is full: the job was not
  * taken.
  */

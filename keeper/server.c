@@ -409,16 +409,18 @@ static enum err start_pools(struct server *s)
 	sem_getvalue(&s->k->web_gate.places, &slots);
 	/* two threads a place: one hashes while the other counts, settles and waits for the disk */
 	unsigned hash = 2 * (unsigned)(slots > 0 ? slots : 1);
-	enum err e = pool_start(s->k, "auth", FAST_THREADS, FAST_QUEUE, false, &s->auth);
+	/* whoever floods the form with passwords takes what is left, also of the processor */
+	enum err e = hashers_start("web-hasher", hash / 2, &s->k->web_gate.behind);
 	if (!e)
-		e = pool_start(s->k, "auth-hash", hash, HASH_QUEUE, false, &s->auth_hash);
+		e = pool_start(s->k, "auth", FAST_THREADS, FAST_QUEUE, &s->auth);
 	if (!e)
-		e = pool_start(s->k, "web", FAST_THREADS, FAST_QUEUE, false, &s->web);
+		e = pool_start(s->k, "auth-hash", hash, HASH_QUEUE, &s->auth_hash);
 	if (!e)
-		e = pool_start(s->k, "verify", VERIFY_THREADS, FAST_QUEUE, false, &s->verify);
+		e = pool_start(s->k, "web", FAST_THREADS, FAST_QUEUE, &s->web);
 	if (!e)
-		/* whoever floods the form with passwords takes what is left, also of the processor */
-		e = pool_start(s->k, "web-hash", hash, HASH_QUEUE, true, &s->web_hash);
+		e = pool_start(s->k, "verify", VERIFY_THREADS, FAST_QUEUE, &s->verify);
+	if (!e)
+		e = pool_start(s->k, "web-hash", hash, HASH_QUEUE, &s->web_hash);
 	return e;
 }
 
@@ -465,6 +467,8 @@ out:
 	pool_stop(s.verify);
 	pool_stop(s.web);
 	pool_stop(s.web_hash);
+	hashers_stop(k->web_gate.behind);
+	k->web_gate.behind = NULL;
 	while (s.conns)
 		conn_drop(s.conns); /* NOLINT(clang-analyzer-unix.Malloc): as in drop_idle */
 	if (s.epoll >= 0)

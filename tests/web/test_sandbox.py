@@ -137,7 +137,7 @@ def test_running(instance):
     # What the unit allows for its sake, the program's own filter must not forbid.
     nice = {(t / "comm").read_text().strip(): os.getpriority(os.PRIO_PROCESS, int(t.name))
             for t in pathlib.Path(f"/proc/{found['kosmo-keeper']}/task").iterdir()}
-    assert nice["web-hash"] > nice["auth-hash"] == os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice["web-hasher"] > nice["web-hash"] == nice["auth-hash"] == os.getpriority(os.PRIO_PROCESS, 0)
     landlock = subprocess.run([sys.executable, "-c", "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))"],
                               stdout=subprocess.PIPE, check=True).stdout
     assert ("sandbox goes without" in log.read_text()) == (int(landlock) < 2)
