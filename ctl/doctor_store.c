@@ -147,7 +147,8 @@ void doctor_enrolment(struct doctor *d)
 		(void)snprintf(when, sizeof when, "by %s", day);
 	else if (c->enrol_days)
 		(void)snprintf(when, sizeof when, "%lld days after the letter", (long long)c->enrol_days);
-	doctor_say(d, DOCTOR_OK, "%lld people have not registered yet how they log in; %s", (long long)n, when);
+	doctor_say(d, DOCTOR_OK, "%lld %s not registered yet how they log in; %s", (long long)n,
+		   n == 1 ? "person has" : "people have", when);
 }
 
 /* ---- the site's own mail texts, as the keeper can read them ---- */

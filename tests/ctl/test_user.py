@@ -97,6 +97,23 @@ def test_expire_refuses(h):
     assert h("user", "expire", "nobody-here", "never").exit == INPUT
 
 
+def test_extend(h):
+    (h.dir / "kosmo.conf.d/enrol.conf").write_text("enrol.by = 2098-12-31\n")
+    assert h.show("hanako")["enrolment_until"] == "2098-12-31" and not h.show("hanako")["enrolment_finished"]
+    for date, until in [("2099-02-28", "2099-02-28"), ("2097-01-01", "2098-12-31"), ("never", ""), ("default", "2098-12-31")]:
+        said = h("user", "extend", "HANAKO", date)
+        assert said.exit == OK and "the initial password ends on" in said.out.lower(), said
+        assert h.show("hanako")["enrolment_until"] == until, "an earlier day takes nothing away"
+    assert h.events() == ["user.extend"] * 4 + ["user.add"]
+    h.load("login,birth_date,totp_secret\ndone,1980-01-01," + "A" * 32 + "\n")
+    assert [p["login"] for p in h("user", "list", "--unfinished", "--json").json()] == ["hanako"]
+    assert "2098-12-31" not in h("user", "list", "--unfinished").out, "the letter's password ends first"
+    assert "1 person has not registered yet how they log in; by 2098-12-31" in h("doctor").out
+    for who, date in [("hanako", "2020-01-01"), ("hanako", "soon"), ("nobody-here", "never"), ("done", "2099-01-01")]:
+        assert h("user", "extend", who, date).exit == INPUT
+    assert h("user", "extend", "hanako").exit == USAGE
+
+
 def test_expire_password(h):
     said = h("user", "expire-password", "hanako")
     assert said.exit == INPUT and "no password of their own" in said.err and not h.show("hanako")["password_due"]
