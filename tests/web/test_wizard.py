@@ -489,6 +489,41 @@ def test_scanners_consume_nothing(site, member, browser):
     b.at("/first/method")
 
 
+def advised(b, login):
+    """What the page says while a new password is typed, and the eye that shows both fields."""
+    said = b.find("#a-new")
+    for typed, words in (("ｋｕｍｏ", "still missing: 4"), ("kumo no 2", "Long enough: 9"), (f"{login.upper()}-3 kumo", "your user ID"),
+                         ("abcdefghi", "easy to guess"), ("sakura123", "easy to guess"), ("kumo no ue 4", "Long enough: 12"), ("", "")):
+        b.type("new", typed)
+        wait_until(lambda: words in said.text and (said.text or not words), 5, f"advice on {typed!r}: {said.text!r}")
+    b.type("new", "kumo no ue 4")
+    b.type("again", "kumo no ue 5")
+    wait_until(lambda: "not the same" in b.find("#a-again").text, 5, "the difference")
+    b.type("again", "ｋumo no ue 4")
+    wait_until(lambda: "Both are the same" in b.find("#a-again").text, 5, "no difference")
+    eye, fields = b.find("#f-again + button"), [b.find("#f-new"), b.find("#f-again"), b.find("#f-current")]
+    assert eye.accessible_name == "Show: The same password once more" and eye.get_attribute("aria-pressed") == "false"
+    eye.click()
+    assert [f.get_attribute("type") for f in fields] == ["text", "text", "password"] and eye.get_attribute("aria-pressed") == "true"
+
+
+def recent(b, site, login):
+    """A slip of one's own is no news; what is to be done about somebody else's login; the language of pages and mails."""
+    cards = [e.text for e in b.all(".part:last-of-type .cards li")]
+    assert "This device" in cards[0] and "Password and a recovery code" in cards[0] and "127.0.0.1" in cards[0], cards
+    assert not b.all(".cards .bad") and "code was not" not in b.text, cards
+    b.press("a[href='/account/not-me']")
+    b.at("/account/not-me").press("a.button.main")
+    b.at("/account/password")
+    b.get(site.url + "/account")
+    b.press("form[action='/account/language'] button")
+    b.at("/account")
+    assert "これからは" in b.text and site.rows("SELECT locale FROM person WHERE login = ?", login) == [("ja",)]
+    b.press("form[action='/account/language'] button")
+    b.at("/account")
+    assert "in English from now on" in b.text
+
+
 def test_account_changes(site, member, browser):
     b = browser
     secret, codes, _ = enrol(b, site, member)
@@ -519,6 +554,7 @@ def test_account_changes(site, member, browser):
     b.press()
     # the password
     b.get(site.url + "/account/password")
+    advised(b, member.login)
     b.fill(current="wrong wrong", new="kumo no ue 4 aoi", again="kumo no ue 4 aoi")
     assert b.error("current")
     time.sleep(1.1)
@@ -538,6 +574,7 @@ def test_account_changes(site, member, browser):
     time.sleep(1.1)
     b.fill(code=new_codes[0])
     not_lost(b).at("/account")
+    recent(b, site, member.login)
 
 
 def test_an_expired_password(site, browser):
