@@ -361,6 +361,40 @@ def test_link_token(door, seen):
 
 # ---- what is refused ----
 
+ERRORS = {400: ("POST", "/login", "login=%zz", {}), 403: ("POST", "/language", "lang=en", {"Origin": "http://evil.example"}),
+          404: ("GET", "/nothing", None, {}), 405: ("GET", "/first/email/code", None, {}),
+          413: ("POST", "/login", "login=" + "a" * 30000, {}), 415: ("POST", "/login", "a", {"Content-Type": "text/plain"}),
+          421: ("GET", "/login", None, {"Host": "evil.example"}), 431: ("GET", "/login", None, {"X-Large": "a" * 9000}),
+          500: ("GET", "/account", None, {})}
+INTERNAL = re.compile(r"keeper|enrolld|socket|session|CSRF|origin|HTTP|[A-Z]+_[A-Z]+", re.I)
+
+
+def test_error_pages_lead_on(door, seen):
+    """In both languages: the status, a heading, a sentence, a button that leads to a page of ours, and no word from within. What
+    failed on our side has a number, which the log and the keeper get."""
+    door.keeper.handler, old = (lambda f: {"status": 200, "page": "no-such"} if f["action"] == "account" else view(f)), door.keeper.handler
+    try:
+        for status, (method, path, body, headers) in ERRORS.items():
+            for lang in "ja", "en":
+                r = door.ask(method, path, body, {"Accept-Language": lang, **headers})
+                assert r.status == status and f'<html lang="{lang}">' in r.text, (status, r.text)
+                main = r.text.split("<main", 1)[1].split("</main>")[0]
+                said = re.sub(r"<[^>]+>", " ", main)
+                button = re.search(r'<a class="button main" href="([^"]+)">[^<]+</a>', main)
+                assert main.count("<h1>") == 1 and button and not INTERNAL.search(said), said
+                assert bool(re.search("[ぁ-ん]", re.search(r'class="lead">([^<]+)<', main).group(1))) == (lang == "ja")
+                to = button.group(1).removeprefix(door.url) or "/"
+                assert status == 500 or door.ask("GET", to).status in (200, 303), (status, to)
+        number = re.search(r'<b class="pair">([0-9a-z]{4}-[0-9a-z]{4})</b>', main).group(1)
+        assert number in door.said()
+        assert door.ask("GET", "/login").status == 200 and door.ask("GET", "/login").status == 200
+        told = [f["failed"] for f in seen if "failed" in f]
+        assert re.search(f"^{number} [0-9]+ account page$", told[-1], re.M) and "".join(told).count(number) == 1
+    finally:
+        door.keeper.handler = old
+
+
+
 def test_methods(door, seen):
     r = door.ask("POST", "/account", "")
     assert (r.status, r.headers["Allow"]) == (405, "GET, HEAD")

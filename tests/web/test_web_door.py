@@ -445,6 +445,51 @@ def test_each_login_and_proof_gives_a_new_token_and_ends_the_old_one(door):
     assert v.page() == "/login"
 
 
+def test_a_form_that_was_open_too_long_comes_again(door):
+    """With what was typed; where the browser keeps no cookies, that is said; where the session has ended, too."""
+    v = member(door).log_in().birth().terms()
+    v.get("email")
+    old = v.raw("email", "POST", csrf="x" * 43, origin=door.url, cookie=v.cookie, email="hanako@example.jp")
+    assert (old["page"], old["v.email"]) == ("email", "hanako@example.jp") and "open for too long" in old["v.notice"]
+    again = v.take(old) and v.post("email", email=old["v.email"])
+    assert again["redirect"] == "/first/email/sent"
+    assert v.post("terms", agree="1")["redirect"] == "/first/email?n=moved"
+    assert "done already" in v.get("email", n="moved")["v.notice"]
+    old = v.raw("login", "POST", csrf=v.csrf, origin=door.url, login="hanako", password="secret")
+    assert old["redirect"] == "/login?n=cookies"
+    off = v.raw("login", "GET", n="cookies")
+    assert (off["page"], off["status"], off["v.button_href"], off["v.cookies"]) == ("error", "400", "/login", "1")
+    assert "open for too long" in v.raw("login", "GET", cookie=old["cookie.session"], n="cookies")["v.notice"]
+    door.move_clock(door.offset + 3600)
+    assert v.get("email")["redirect"] == "/login?n=idle"
+    assert "logged out when nothing happens" in v.get("login", n="idle")["v.notice"]
+
+
+def test_a_clock_that_is_off_is_said(door):
+    """At the login and at a step-up after two codes of the same clock, never after one; at registering at once. No code is
+    taken for it, and the right one of the right time stays right."""
+    for by, words in (240, "about 4 minutes fast"), (-600, "about 10 minutes slow"):
+        v = staff(door).log_in()
+        for at in 0, 40:
+            door.move_clock(door.offset + at)
+            view = v.post("code", code=v.person.code(at=door.now() + by))
+            assert "redirect" not in view and (words in view["e.code"]) == (view.get("v.clock_off") == "1") == (at == 40), view
+        door.move_clock(door.offset + 40)
+        assert "not right" in v.post("code", code="000000")["e.code"]
+        door.move_clock(door.offset + 40)
+        assert "not right" in v.post("code", code=v.person.code(at=door.now() + by))["e.code"]
+        door.move_clock(door.offset + 600)
+        v = Visitor(door, v.person).log_in().factor()
+    v = member(door).log_in().birth().terms().email().verify().method().own_password()
+    assert v.post("done", next="app")["redirect"] == "/app"
+    import base64
+    key = v.get("app")["v.key"].replace(" ", "")
+    v.person.secret = base64.b32decode(key + "=" * (-len(key) % 8))
+    assert "about 5 minutes fast" in v.post("app", name="phone", code=v.person.code(at=door.now() + 300))["e.code"]
+    assert "does not match" in v.post("app", name="phone", code=v.person.code(at=door.now() + 3000))["e.code"]
+    v.register_app()
+
+
 def test_sessions_end_by_idleness_and_by_age(door):
     v = full(door)
     start = door.offset
