@@ -90,7 +90,7 @@ enum err assets_load(struct assets *ret, struct errmsg *m)
 {
 	struct assets as = {0};
 	size_t n = 0, drawn = 0;
-	enum err r;
+	enum err r = ERR_NONE;
 
 	for (const struct embedded *e = embedded; e->path; e++)
 		n++;
@@ -99,7 +99,10 @@ enum err assets_load(struct assets *ret, struct errmsg *m)
 	as.cap = n + drawn + ASSETS_ADDED;
 	as.a = calloc(as.cap, sizeof *as.a);
 	as.drawn = calloc(drawn + 1, sizeof *as.drawn);
-	r = as.a && as.drawn ? ERR_NONE : err_set(m, ERR_NOMEM, "out of memory");
+	if (!as.a || !as.drawn) {
+		assets_free(&as);
+		return err_set(m, ERR_NOMEM, "out of memory");
+	}
 	for (const struct embedded *e = embedded; r == ERR_NONE && e->path; e++)
 		if (strncmp(e->path, "static/", 7) == 0 &&
 		    assets_put(&as, e->path + 7, e->data, e->len, false) != ERR_NONE)
