@@ -315,7 +315,7 @@ static void lead_on(struct call *c)
 	char to[COME_BACK_MAX + 16];
 	if (!c->in && !c->reset && has_cookie(c) && need != NEED_NOTHING && need != NEED_GUEST)
 		why = "idle";
-	else if (c->post && c->in && !c->half && (need == NEED_STEP || need == NEED_CHOICE))
+	else if (c->post && c->in && !c->half && !c->late && (need == NEED_STEP || need == NEED_CHOICE))
 		why = "moved";
 	snprintf(to, sizeof to, "%s%s%s", next, why ? strchr(next, '?') ? "&n=" : "?n=" : "", why ? why : "");
 	view_redirect(c, to);
