@@ -55,6 +55,7 @@ class Portal(Site):
 
     def __init__(self, folder, people):
         super().__init__(folder, people)
+        self.front = None
         self.tls, self.plain, self.folder = free_port(), free_port(), pathlib.Path(folder)
         self.url = f"https://localhost:{self.tls}"
         drop = self.dir / "kosmo.conf.d"
@@ -96,7 +97,8 @@ class Portal(Site):
         assert self.front.alive(), self.front.log.read_text()
 
     def stop(self):
-        self.front.end()
+        if self.front:
+            self.front.end()
         self.echo.shutdown()
         self.echo.server_close()
         return super().stop()
@@ -208,10 +210,12 @@ def running(kind):
     people = [Person(f"m{i:03d}", role="member") for i in range(8)]
     s = kind(folder, people)
     s.free = iter(people)
-    s.start()
-    yield s
-    s.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        s.start()
+        yield s
+    finally:
+        s.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
