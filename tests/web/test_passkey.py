@@ -95,7 +95,7 @@ def test_beside_an_app_renamed_removed(site, member, browser):
     b.find("a[href='/passkey']").click()
     b.at("/passkey").find("button[data-where=this]").click()
     b.at("/account")
-    assert len(b.all("ul.cards > li")) == 2 and len(a.credentials) == 1
+    assert len(b.all("#ways ul.cards > li")) == 2 and len(a.credentials) == 1
     b.all("a[href^='/account/rename']")[1].click()
     b.at("/account/rename").fill(name="台所の電話")
     assert "台所の電話" in b.at("/account").text

@@ -116,7 +116,7 @@ def test_lost_device(site, browser):
     b.press()
     b.at("/passkey").find("button[data-where=this]").click()
     b.at("/recovery").press()
-    assert len(b.at("/account").all("ul.cards > li")) == 1
+    assert len(b.at("/account").all("#ways ul.cards > li")) == 1
     assert site.rows("SELECT count(*) FROM audit WHERE event = 'lost.removed'") == [(1,)]
 
 

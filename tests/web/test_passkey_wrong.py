@@ -195,10 +195,10 @@ def test_removed_meanwhile(site):
     second = Authenticator(b, transport="usb")
     b.get(site.url + "/passkey")
     b.find("button[data-where=other]").click()
-    wait_until(lambda: b.path == "/account" and len(b.all("ul.cards > li")) == 2, 10, "two passkeys")
+    wait_until(lambda: b.path == "/account" and len(b.all("#ways ul.cards > li")) == 2, 10, "two passkeys")
     b.find("a[href^='/account/remove']").click()
     b.at("/account/remove").press()
-    assert len(b.at("/account").all("ul.cards > li")) == 1 and len(second.credentials) == 1
+    assert len(b.at("/account").all("#ways ul.cards > li")) == 1 and len(second.credentials) == 1
     log_out(b, site)
     second.remove()
     first = Authenticator(b)
