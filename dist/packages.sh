@@ -6,7 +6,10 @@ packages_build="autoconf autoconf-archive automake libtool make gcc libc6-dev pk
 	libpwquality-dev libcmark-dev libcurl4-openssl-dev libfido2-dev libunistring-dev libcsv-dev libseccomp-dev"
 packages_demo="libpam-modules libpam-wrapper libnss-wrapper pamtester"
 packages_sshd="openssh-client libwrap0 libgssapi-krb5-2 libkrb5-3 libcom-err2 libaudit1 libselinux1 libsystemd0 zlib1g"
-packages_test="$packages_build $packages_demo libcmocka-dev binutils git mandoc procps util-linux xz-utils
+# For axe-core and html-validate. A Node.js that is not Debian's brings an npm of its own, beside which Debian's cannot stand.
+packages_npm="nodejs npm"
+! command -v npm >/dev/null || packages_npm=
+packages_test="$packages_build $packages_npm $packages_demo libcmocka-dev binutils git mandoc procps util-linux xz-utils
 	strace python3 python3-cryptography python3-pytest python3-pytest-xdist python3-pexpect python3-selenium python3-aiosmtpd chromium chromium-driver
 	oathtool zbar-tools rsync curl nginx-light openssh-server openssh-client sudo clang clang-tidy clang-format cppcheck shellcheck systemd"
 # gcc brings the libraries of its sanitizers along (libgcc-*-dev), clang's are in libclang-rt-dev.

@@ -99,14 +99,14 @@ class Http:
 class Browser:
     """One Chromium with a profile of its own."""
 
-    def __init__(self, lang="en", width=1280, height=900, javascript=True):
+    def __init__(self, lang="en", width=1280, height=900, javascript=True, more=()):
         self.profile = tempfile.mkdtemp(prefix="kosmo-chromium-")
         o = webdriver.ChromeOptions()
         o.binary_location = "/usr/bin/chromium"
         for a in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                   "--disable-background-networking", "--disable-component-update", "--disable-sync",
                   "--disable-dev-shm-usage", "--hide-scrollbars", "--force-prefers-reduced-motion",
-                  f"--lang={lang}", f"--user-data-dir={self.profile}", f"--window-size={width},{height}"):
+                  f"--lang={lang}", f"--user-data-dir={self.profile}", f"--window-size={width},{height}", *more):
             o.add_argument(a)
         prefs = {"intl.accept_languages": lang}
         if not javascript:
@@ -159,6 +159,10 @@ class Browser:
         """Presses a button and waits for the page that follows."""
         old = self.find("html")
         self.find(css).click()
+        self.left(old)
+
+    def left(self, old):
+        """Waits until this html element is another page's."""
         end = time.monotonic() + 15
         while True:
             try:

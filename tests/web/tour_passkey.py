@@ -1,5 +1,5 @@
-"""The pages of passkeys, for screenshots.py: registered, used, lost, looked after, and logins at a terminal that one approves."""
-from browser import Browser, mailed
+"""The pages of passkeys, for tour.py: registered, used, lost, looked after, and logins at a terminal that one approves."""
+from browser import mailed
 from kosmo_wire import Client
 from passkey import Authenticator, no_autofill
 from terminal import URL
@@ -32,20 +32,15 @@ def sent_again(b, field, value, form="form[data-passkey]"):
 
 
 def plain(shot, site, path, name, press=None):
-    """The same session in a browser without JavaScript."""
-    b = Browser(lang=shot.lang, width=shot.size[0], height=shot.size[1], javascript=False)
-    try:
-        camera = type(shot)(b, shot.folder, f"{shot.prefix}-plain", *shot.size)
-        b.get(site.url + "/healthz")
-        for c in shot.b.d.get_cookies():
-            b.d.add_cookie({"name": c["name"], "value": c["value"], "path": "/"})
-        b.get(site.url + path)
-        camera(name)
+    """The same in a browser without JavaScript."""
+    def visit():
+        shot.b.get(site.url + path)
+        shot(name + "-plain")
         if press:
-            b.press(press)
-            camera(name + "-pressed")
-    finally:
-        b.close()
+            shot.b.press(press)
+            shot(name + "-plain-pressed")
+    shot.plain(visit)
+    shot.b.get(site.url + path)
 
 
 def register(site, person, shot, device):
@@ -192,7 +187,6 @@ def approve(site, person, shot):
     cases(b)
     shot("approve-cases")
     plain(shot, site, f"/approve/{t.token}", "approve", "form[data-passkey] button")
-    b.get(f"{site.url}/approve/{t.token}")
     b.press("form[data-passkey] button")
     shot("approve-code")
     b.press("form[action='/approve/deny'] button")
