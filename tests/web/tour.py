@@ -6,6 +6,7 @@ import time
 
 import tour_passkey
 from browser import BUILD, Site, app_code, mailed
+from made import made
 from test_forgot import Member as Enrolled, put_mailcode
 from test_web_mailcode import a_minute_later, new_code
 from test_wizard import BIRTH, NEW_PASSWORD, Member, app_page, confirm_by_code, log_out, open_login, qr, secret_of
@@ -370,6 +371,16 @@ def walk_refused(site, person, shot):
     shot("code-off")
 
 
+def walk_late(site, late, old, shot):
+    """Whose days to enrol are over, and whose letter is too old."""
+    b = shot.b
+    for person, name in (late, "late"), (old, "late-letter"):
+        b.d.delete_all_cookies()
+        b.get(site.url + "/login")
+        b.fill(login=person.login, password=site.initial(person.login))
+        shot(name)
+
+
 def tour_site(tours):
     """A site with people for so many tours, started; stop() and remove its folder."""
     people = [Member(f"h{i:05d}") for i in range(3 * tours)]
@@ -377,16 +388,19 @@ def tour_site(tours):
     movers = [Enrolled(f"a{i:05d}") for i in range(tours)]
     others = [(Enrolled(f"x{i:05d}"), Enrolled(f"w{i:05d}")) for i in range(tours)]
     staff = [Member(f"s{i:05d}", role="staff") for i in range(tours)]
-    site = Site(tempfile.mkdtemp(prefix="kosmo-"), [*people, *movers, *staff, *(p for pair in forgetful + others for p in pair)], tour_passkey.CONF +
-                "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\nmail.from = no-reply@example.jp\nemail = optional\n")
+    tardy = [(Member(f"l{i:05d}"), Member(f"o{i:05d}")) for i in range(tours)]
+    site = Site(tempfile.mkdtemp(prefix="kosmo-"), [*people, *movers, *staff, *(p for pair in forgetful + others + tardy for p in pair)], tour_passkey.CONF +
+                "organisation = みほん健康保険組合\ncontact = 電話 03-0000-0000（平日 9:00～17:00）\nmail.from = no-reply@example.jp\nemail = optional\nenrol.days = 30\n")
     put_mailcode(site, *(f"={p.login}" for p in movers), *(f"={p.login}" for p, _ in forgetful + others), *(p.login for _, p in forgetful))
-    site.people = [iter(people), iter(forgetful), iter(movers), iter(others), iter(staff)]
+    for days, late in zip((40, 120), zip(*tardy)):
+        subprocess.run([made("pam", "put_back") / "put_back", site.conf, str(days), *(p.login for p in late)], check=True)
+    site.people = [iter(people), iter(forgetful), iter(movers), iter(others), iter(staff), iter(tardy)]
     return site
 
 
 def tour(site, shot):
     """Every page, once."""
-    free, forgot, changing, more, staff = site.people
+    free, forgot, changing, more, staff, tardy = site.people
     b, person = shot.b, next(free)
     walk(site, person, shot)
     log_out(b, site)
@@ -399,4 +413,5 @@ def tour(site, shot):
     expiring, guesser = next(more)
     walk_expired(site, expiring, shot)
     walk_refused(site, guesser, shot)
+    walk_late(site, *next(tardy), shot)
     tour_passkey.walk(site, next(staff), shot)
