@@ -7,8 +7,8 @@
 #include "common/conf.h"
 #include "common/err.h"
 
-/* kosmo-fido2 has no configuration: it takes its part of sandbox_parts.h. */
-enum sandbox_program { SANDBOX_KEEPER, SANDBOX_ENROLLD, SANDBOX_MAILER, SANDBOX_FIDO2 };
+/* kosmo-fido2 and kosmo-letters have no configuration: they take their part of sandbox_parts.h. */
+enum sandbox_program { SANDBOX_KEEPER, SANDBOX_ENROLLD, SANDBOX_MAILER, SANDBOX_FIDO2, SANDBOX_LETTERS };
 
 struct sandbox_lacks {
 	char text[160];

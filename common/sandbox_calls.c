@@ -25,6 +25,7 @@
 #define RELAY	SANDBOX_RELAY
 #define ALL	(KEEPER | ENROLLD | MAILER)
 #define FIDO2	SANDBOX_OF(SANDBOX_FIDO2)
+#define LETTERS SANDBOX_OF(SANDBOX_LETTERS)
 
 /* Any arguments. What is in neither table is answered with EPERM. Names of other architectures and of younger kernels
  * than libseccomp knows are skipped. */
@@ -41,18 +42,19 @@ static const struct {
 	  "epoll_wait epoll_pwait epoll_pwait2"},
     {ALL, "accept accept4 connect shutdown getsockname getpeername getsockopt setsockopt send sendto sendmsg "
 	  "sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64"},
-    {ALL | FIDO2,
+    {ALL | FIDO2 | LETTERS,
      "brk munmap mremap madvise futex futex_time64 futex_waitv membarrier rseq set_robust_list get_robust_list "
      "set_tid_address set_tls exit exit_group sched_yield sched_getaffinity sched_getparam sched_getscheduler "
      "sched_get_priority_min sched_get_priority_max restart_syscall"},
-    {ALL | FIDO2,
+    {ALL | FIDO2 | LETTERS,
      "rt_sigaction rt_sigprocmask rt_sigreturn sigreturn rt_sigpending rt_sigtimedwait rt_sigtimedwait_time64 "
      "sigaltstack"},
-    {ALL | FIDO2,
+    {ALL | FIDO2 | LETTERS,
      "clock_gettime clock_gettime64 clock_getres clock_getres_time64 clock_nanosleep clock_nanosleep_time64 "
      "gettimeofday nanosleep time times getrusage getrandom sysinfo uname getcpu"},
-    {ALL | FIDO2, "getpid getppid gettid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid "
-		  "getresuid32 getresgid getresgid32 getgroups getgroups32 getrlimit ugetrlimit"},
+    {ALL | FIDO2 | LETTERS,
+     "getpid getppid gettid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid "
+     "getresuid32 getresgid getresgid32 getgroups getgroups32 getrlimit ugetrlimit"},
     /* SQLite's files; systemd's user database; one's own sockets at the end */
     {KEEPER, "open openat fsync fdatasync ftruncate ftruncate64 fallocate fchmod fchown fchown32 rename renameat "
 	     "renameat2 unlink unlinkat timerfd_create timerfd_settime timerfd_settime64 timerfd_gettime "
@@ -60,6 +62,12 @@ static const struct {
     {MAILER, "open openat fsync fdatasync rename renameat renameat2 unlink unlinkat"},
     {ENROLLD, "sendfile sendfile64 setrlimit"},
     /* keys that are open, and the module's socket */
+    /* fonts that are read, and the file that is open */
+    {LETTERS,
+     "read readv pread64 write writev lseek _llseek close close_range dup poll ppoll ppoll_time64 access "
+     "faccessat faccessat2 stat stat64 lstat lstat64 fstat fstat64 newfstatat fstatat64 statx statfs statfs64 "
+     "fstatfs fstatfs64 readlink readlinkat getdents getdents64 getcwd fadvise64 fadvise64_64 arm_fadvise64_64 "
+     "eventfd2 send sendto sendmsg recv recvfrom recvmsg"},
     {FIDO2, "read readv write writev close fstat fstat64 newfstatat poll ppoll ppoll_time64 send sendto recv recvfrom"},
 };
 
@@ -95,27 +103,27 @@ static const struct {
     {RELAY, "socket", EQ(0, AF_INET)},
     {RELAY, "socket", EQ(0, AF_INET6)},
     {ALL, "socketpair", EQ(0, AF_UNIX)},
-    {ENROLLD, "open", MASKED(1, OPEN_WRITES, O_RDONLY)},
-    {ENROLLD, "openat", MASKED(2, OPEN_WRITES, O_RDONLY)},
+    {ENROLLD | LETTERS, "open", MASKED(1, OPEN_WRITES, O_RDONLY)},
+    {ENROLLD | LETTERS, "openat", MASKED(2, OPEN_WRITES, O_RDONLY)},
     /* a thread, not a child; glibc takes clone where clone3 is not there */
-    {ALL, "clone", MASKED(CLONE_FLAGS, CLONE_THREAD | CLONE_NEW, CLONE_THREAD)},
+    {ALL | LETTERS, "clone", MASKED(CLONE_FLAGS, CLONE_THREAD | CLONE_NEW, CLONE_THREAD)},
     /* never writable and executable, never executable later: code comes from files alone (a library loaded late) */
-    {ALL | FIDO2, "mmap mmap2", MASKED(2, PROT_EXEC, 0)},
-    {ALL | FIDO2, "mmap mmap2", MASKED(2, PROT_WRITE, 0)},
-    {ALL | FIDO2, "mprotect", MASKED(2, PROT_EXEC, 0)},
+    {ALL | FIDO2 | LETTERS, "mmap mmap2", MASKED(2, PROT_EXEC, 0)},
+    {ALL | FIDO2 | LETTERS, "mmap mmap2", MASKED(2, PROT_WRITE, 0)},
+    {ALL | FIDO2 | LETTERS, "mprotect", MASKED(2, PROT_EXEC, 0)},
     {ALL, "prlimit64", EQ(0, 0)},
     /* threads that hash for the web door step back behind the terminal's */
     {KEEPER, "setpriority", EQ(0, PRIO_PROCESS)},
-    {ALL, "prctl", EQ(0, PR_SET_NAME)},
+    {ALL | LETTERS, "prctl", EQ(0, PR_SET_NAME)},
     {ALL, "prctl", EQ(0, PR_GET_NAME)},
     {ALL, "prctl", EQ(0, PR_GET_DUMPABLE)},
     /* no F_SETOWN, F_SETSIG: they send signals to others */
     {ALL, "fcntl fcntl64", EQ(1, F_DUPFD)},
-    {ALL, "fcntl fcntl64", EQ(1, F_DUPFD_CLOEXEC)},
-    {ALL, "fcntl fcntl64", EQ(1, F_GETFD)},
-    {ALL, "fcntl fcntl64", EQ(1, F_SETFD)},
-    {ALL, "fcntl fcntl64", EQ(1, F_GETFL)},
-    {ALL, "fcntl fcntl64", EQ(1, F_SETFL)},
+    {ALL | LETTERS, "fcntl fcntl64", EQ(1, F_DUPFD_CLOEXEC)},
+    {ALL | LETTERS, "fcntl fcntl64", EQ(1, F_GETFD)},
+    {ALL | LETTERS, "fcntl fcntl64", EQ(1, F_SETFD)},
+    {ALL | LETTERS, "fcntl fcntl64", EQ(1, F_GETFL)},
+    {ALL | LETTERS, "fcntl fcntl64", EQ(1, F_SETFL)},
     {ALL, "fcntl fcntl64", EQ(1, F_GETLK)},
     {ALL, "fcntl fcntl64", EQ(1, F_SETLK)},
     {ALL, "fcntl fcntl64", EQ(1, F_SETLKW)},

@@ -61,6 +61,11 @@ static const struct {
     [OPT_DROP] = {"drop", 0, false, "ID", "give the waiting mail ID up"},
     [OPT_LETTERS] = {"letters", 0, false, NULL,
 		     "keep the initial passwords for kosmoctl letters, sealed, and write no file of them"},
+    [OPT_PDF] = {"pdf", 0, false, "NEW-FILE", "take the letters: a sheet of A4 each"},
+    [OPT_CSV] = {"csv", 0, false, "NEW-FILE", "take the letters: a line each, for a print house"},
+    [OPT_LANG] = {"lang", 0, false, "LANG", "all in ja or en, whatever is known of the people"},
+    [OPT_SAMPLE] = {"sample", 0, false, NULL, "letters to nobody, to look at; nothing is taken"},
+    [OPT_TEMPLATE] = {"template", 0, false, "LANG", "print the letter's text in ja or en, to make another one of"},
     [OPT_DUE] = {"due", 0, false, NULL, "only where the time for the confirmation is over"},
 };
 

@@ -49,6 +49,11 @@ enum args_option {
 	OPT_FORMER_EMAIL,
 	OPT_LETTERS,
 	OPT_UNFINISHED,
+	OPT_PDF,
+	OPT_CSV,
+	OPT_LANG,
+	OPT_SAMPLE,
+	OPT_TEMPLATE,
 	OPT__MAX
 };
 #define OPT_BIT(o)    (UINT64_C(1) << (o))

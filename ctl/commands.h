@@ -30,6 +30,8 @@ enum ctl_exit user_recover(struct ctl *c, const struct args *a);
 
 enum ctl_exit user_reissue(struct ctl *c, const struct args *a);
 
+enum ctl_exit letters_run(struct ctl *c, const struct args *a);
+
 enum ctl_exit audit_run(struct ctl *c, const struct args *a);
 /* `audit --verify`: audit_run's. */
 enum ctl_exit audit_verify_run(struct ctl *c, const struct args *a);

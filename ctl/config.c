@@ -4,6 +4,7 @@
 #include "ctl/commands.h"
 #include "ctl/config_check.h"
 #include "ctl/json.h"
+#include "ctl/letter_site.h"
 #include "ctl/site.h"
 #include "keeper/mail_template.h"
 #include "keeper/passkey_attest.h"
@@ -139,6 +140,25 @@ static bool config_passkeys(const struct conf *c)
 	return !e;
 }
 
+static bool config_letters(const struct conf *c)
+{
+	AUTO_BUF logo = BUF_INIT;
+	struct errmsg why = {""};
+	bool ok = true;
+	for (size_t i = 0; letter_languages[i]; i++) {
+		AUTO_BUF text = BUF_INIT;
+		if (letter_site_text(c, letter_languages[i], &text, &why)) {
+			ctl_say("%s", why.text);
+			ok = false;
+		}
+	}
+	if (letter_site_logo(c, &logo, &why)) {
+		ctl_say("%s", why.text);
+		ok = false;
+	}
+	return ok;
+}
+
 static void config_text_fault(void *arg, const char *sentence)
 {
 	bool *ok = arg;
@@ -164,7 +184,7 @@ static bool (*const config_checks[])(const struct conf *c) = {config_state, conf
 /* As the owner of state_dir, after the key and the database that the keeper will meet. */
 static bool (*const config_checks_owner[])(const struct conf *c) = {config_passkeys};
 /* Whatever else is wrong. */
-static bool (*const config_checks_always[])(const struct conf *c) = {config_mail_texts};
+static bool (*const config_checks_always[])(const struct conf *c) = {config_mail_texts, config_letters};
 
 enum ctl_exit config_check(struct ctl *c, const struct args *a)
 {

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,6 +107,19 @@ enum ctl_exit ctl_store(struct ctl *c)
 		return r;
 	enum err e = store_open(path, c->seal, &c->st, &m);
 	return e ? ctl_failed(e, path, &m) : CTL_OK;
+}
+
+enum ctl_exit ctl_lock(struct ctl *c)
+{
+	const char *dir = c->conf->state_dir;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ctl_failed(ERR_IO, dir, NULL);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return CTL_OK; /* kept open on purpose */
+	(void)close(fd);
+	ctl_say("another import, or a run of letters, is going on; try again later");
+	return CTL_BUSY;
 }
 
 void ctl_close(struct ctl *c)

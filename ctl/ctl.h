@@ -54,6 +54,9 @@ enum ctl_exit ctl_conf(struct ctl *c);
 enum ctl_exit ctl_store(struct ctl *c);
 /* ctl_store without its last step: the owner, the key, and where the database is. */
 enum ctl_exit ctl_key(struct ctl *c, char ret_db[static PATH_MAX]);
+/* One import, and one run of letters, at a time: an import drops what looks like a dead batch, and no letter is printed
+ * twice. The lock ends with the process. */
+enum ctl_exit ctl_lock(struct ctl *c);
 void ctl_close(struct ctl *c);
 
 /* One short write transaction, with SIGINT, SIGTERM, SIGHUP and SIGTSTP held back until it is over: nobody's Ctrl-Z

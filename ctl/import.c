@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,20 +44,6 @@ static enum ctl_exit import_files(struct import *im)
 	if (sheet_excel(im->sheet))
 		passfile_bom(&im->pass);
 	return CTL_OK;
-}
-
-/* One import at a time: the next one drops what looks like a dead batch. The lock ends with the process. */
-static enum ctl_exit import_lock(struct import *im)
-{
-	const char *dir = im->c->conf->state_dir;
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return ctl_failed(ERR_IO, dir, NULL);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return CTL_OK; /* kept open on purpose */
-	(void)close(fd);
-	ctl_say("another import is running; try again later");
-	return CTL_BUSY;
 }
 
 static enum ctl_exit import_drop(struct import *im)
@@ -131,7 +116,7 @@ static enum ctl_exit import_all(struct import *im)
 	struct id batch = {0};
 	enum ctl_exit r = CTL_OK;
 	if (!im->dry)
-		r = import_lock(im);
+		r = ctl_lock(im->c);
 	if (!r)
 		r = import_check(im);
 	if (!r && im->n_bad && !im->skip_bad)

@@ -44,6 +44,8 @@ static const struct ctl_command main_commands[] = {
     {"user sessions", "LOGIN", "list the browsers that one person is logged in with", B(JSON), 1, 1, user_sessions},
     {"user logout", "LOGIN", "end all of one person's sessions in browsers", 0, 1, 1, user_logout},
     {"user delete", "LOGIN", "delete one person and all that is theirs", B(YES), 1, 1, user_change_delete},
+    {"letters", "[LOGIN...]", "print the initial passwords that wait, or say how many do",
+     B(PDF) | B(CSV) | B(LANG) | B(SAMPLE) | B(TEMPLATE) | B(JSON), 0, ANY, letters_run},
     {"audit", "", "show what happened, newest first",
      B(PERSON) | B(LIMIT) | B(FAILURE) | B(VERIFY) | B(HEAD) | B(HEADS) | B(JSON), 0, 0, audit_run},
     {"store check", "", "look whether everything in the database is whole", B(JSON), 0, 0, store_run_check},

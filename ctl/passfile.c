@@ -108,7 +108,7 @@ enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m)
 		passfile_attend(p);
 		return ERR_NONE;
 	}
-	e = errno == EEXIST ? err_set(m, ERR_EXISTS, "%s exists already; name a new file with --passwords", p->path)
+	e = errno == EEXIST ? err_set(m, ERR_EXISTS, "%s exists already; name a new file", p->path)
 			    : err_set(m, ERR_IO, "%s: %s", p->path, strerror(errno));
 	(void)close(p->dir);
 	p->dir = -1;
@@ -143,6 +143,26 @@ static void passfile_cell(struct passfile *p, const char *s)
 	uint8_t *room = buf_room(&p->buf, cap);
 	if (room)
 		p->buf.len += csv_write(room, cap, s, n);
+}
+
+enum err passfile_line(struct passfile *p, const char *const *cells, size_t n, struct errmsg *m)
+{
+	for (size_t i = 0; i < n; i++) {
+		AUTO_BUF b = BUF_INIT;
+		if (i)
+			buf_addc(&p->buf, ',');
+		if (cells[i][0] && strchr("=+-@", cells[i][0]))
+			buf_addc(&b, '\'');
+		buf_adds(&b, cells[i]);
+		if (b.failed)
+			return ERR_NOMEM;
+		passfile_cell(p, buf_str(&b));
+	}
+	buf_addc(&p->buf, '\n');
+	p->rows++;
+	if (p->buf.failed)
+		return ERR_NOMEM;
+	return p->buf.len < PASSFILE_FLUSH ? ERR_NONE : passfile_flush(p, m);
 }
 
 enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password, struct errmsg *m)

@@ -28,6 +28,8 @@ struct passfile {
 enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m);
 /* For Excel: a file that begins with a byte order mark is read as UTF-8. Before the first row. */
 void passfile_bom(struct passfile *p);
+/* A line of other cells. One that a spreadsheet would take for a formula gets an apostrophe before it. */
+enum err passfile_line(struct passfile *p, const char *const *cells, size_t n, struct errmsg *m);
 enum err passfile_add(struct passfile *p, const char *login, const char *name, const char *password, struct errmsg *m);
 /* All rows so far, and the file's name, are on disk when this returns. */
 enum err passfile_sync(struct passfile *p, struct errmsg *m);

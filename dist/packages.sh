@@ -3,7 +3,8 @@
 
 packages_build="autoconf autoconf-archive automake libtool make gcc libc6-dev pkgconf gettext perl ca-certificates
 	libpam0g-dev libcrypt-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libqrencode-dev libpng-dev libinih-dev
-	libpwquality-dev libcmark-dev libcurl4-openssl-dev libfido2-dev libunistring-dev libcsv-dev libseccomp-dev"
+	libpwquality-dev libcmark-dev libcurl4-openssl-dev libfido2-dev libunistring-dev libcsv-dev libseccomp-dev
+	libpango1.0-dev fonts-morisawa-bizud-gothic fonts-dejavu-core"
 packages_demo="libpam-modules libpam-wrapper libnss-wrapper pamtester"
 packages_sshd="openssh-client libwrap0 libgssapi-krb5-2 libkrb5-3 libcom-err2 libaudit1 libselinux1 libsystemd0 zlib1g"
 # For axe-core and html-validate. A Node.js that is not Debian's brings an npm of its own, beside which Debian's cannot stand.
@@ -11,7 +12,7 @@ packages_npm="nodejs npm"
 ! command -v npm >/dev/null || packages_npm=
 packages_test="$packages_build $packages_npm $packages_demo libcmocka-dev binutils git mandoc procps util-linux xz-utils
 	strace python3 python3-cryptography python3-pytest python3-pytest-xdist python3-pexpect python3-selenium python3-aiosmtpd chromium chromium-driver
-	oathtool zbar-tools rsync curl nginx-light openssh-server openssh-client sudo clang clang-tidy clang-format cppcheck shellcheck systemd"
+	oathtool zbar-tools poppler-utils fonts-ipaexfont-gothic rsync curl nginx-light openssh-server openssh-client sudo clang clang-tidy clang-format cppcheck shellcheck systemd"
 # gcc brings the libraries of its sanitizers along (libgcc-*-dev), clang's are in libclang-rt-dev.
 packages_all="$packages_test caddy valgrind libclang-rt-dev"
 

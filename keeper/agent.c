@@ -1,8 +1,8 @@
 #include "config.h"
 
+#include "common/fill.h"
 #include "common/i18n.h"
 #include "keeper/agent.h"
-#include "keeper/fill.h"
 #include <string.h>
 
 struct word {

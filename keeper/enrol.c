@@ -1,8 +1,8 @@
 #include "config.h"
 
+#include "common/fill.h"
 #include "common/i18n.h"
 #include "keeper/enrol.h"
-#include "keeper/fill.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

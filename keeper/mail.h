@@ -2,8 +2,8 @@
 #ifndef KOSMO_MAIL_H
 #define KOSMO_MAIL_H
 
+#include "common/fill.h"
 #include "common/i18n.h"
-#include "keeper/fill.h"
 #include "keeper/keeper.h"
 
 /* What each says and fills in: the table in keeper/mail_text.c. */

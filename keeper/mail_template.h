@@ -10,7 +10,7 @@
 #define KOSMO_MAIL_TEMPLATE_H
 
 #include "common/conf.h"
-#include "keeper/fill.h"
+#include "common/fill.h"
 #include "keeper/mail.h"
 
 #define MAIL_SUBJECT_MAX  200 /* bytes, before anything is filled in */

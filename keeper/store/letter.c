@@ -119,6 +119,22 @@ enum err store_letter_page(struct store *st, const char *after, struct store_let
 	return e;
 }
 
+enum err store_letter_count(struct store *st, int64_t *ret)
+{
+	struct query q = {.st = st};
+	int64_t n = 0;
+	enum err e = st->schema < SCHEMA_LETTERS ? ERR_NOTFOUND : query_first(&q, st, SQL_LETTER_COUNT, NULL, 0);
+
+	if (e == ERR_NONE) {
+		n = query_int(&q, 0);
+		e = q.e;
+	}
+	query_close(&q);
+	if (e == ERR_NONE || e == ERR_NOTFOUND)
+		*ret = n;
+	return e == ERR_NOTFOUND ? ERR_NONE : e;
+}
+
 enum err store_letter_of(struct store *st, const struct id *person, struct store_letter *ret)
 {
 	struct query q = {.st = st};

@@ -196,6 +196,7 @@ const char *const sql_text[SQL__MAX] = {
     [SQL_LETTER_PAGE] =
 	"SELECT p.login, " LETTER "JOIN person p ON p.id = l.person LEFT JOIN batch b ON b.id = p.batch "
 	"WHERE p.login > $1 AND " PUBLISHED "ORDER BY p.login LIMIT $2",
+    [SQL_LETTER_COUNT] = "SELECT count(*) FROM letter",
     [SQL_LETTER_ROW] = "SELECT p.login, " LETTER "JOIN person p ON p.id = l.person WHERE l.person = $1",
     [SQL_LETTER_TAKEN] = "DELETE FROM letter WHERE person = $1 AND id = $2",
     [SQL_LETTER_REMOVE] = "DELETE FROM letter WHERE person = $1",

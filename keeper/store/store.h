@@ -380,6 +380,8 @@ void store_letters_wipe(struct store_letter *l, size_t n);
 enum err store_letter_put(struct store *st, const struct id *person, const char *text, int64_t expires);
 /* Those of published people, by login, after `after` ("": from the start), up to max. */
 enum err store_letter_page(struct store *st, const char *after, struct store_letter *ret, size_t max, size_t *ret_n);
+/* How many there are, of unpublished people too. */
+enum err store_letter_count(struct store *st, int64_t *ret);
 /* One person's; ERR_NOTFOUND. */
 enum err store_letter_of(struct store *st, const struct id *person, struct store_letter *ret);
 /* [tx] It is on paper: this letter goes, and not one that has taken its place. */

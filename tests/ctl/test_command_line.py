@@ -8,8 +8,8 @@ COMMANDS = re.findall(r"^  ((?:user|config|store|pam|mail|site) [\w-]+|\w+)", ru
 
 def test_the_commands():
     assert COMMANDS == ["init", "import", "user list", "user find", "user show", "user add", "user set", "user disable",
-                        "user enable", "user expire", "user expire-password", "user reissue", "user recover", "user unlock",
-                        "user sessions", "user logout", "user delete", "audit",
+                        "user enable", "user expire", "user extend", "user expire-password", "user reissue", "user recover", "user unlock",
+                        "user sessions", "user logout", "user delete", "letters", "audit",
                         "store check", "store backup", "store upgrade", "config check", "config show", "site template", "mail test", "mail queue",
                         "mail template", "mail bounce", "doctor", "pam try",
                         "pam enable", "pam confirm", "pam undo", "pam disable"]

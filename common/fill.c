@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "keeper/fill.h"
+#include "common/fill.h"
 #include <string.h>
 
 static const char *value_of(const struct fill *values, const char *name, size_t n)
