@@ -13,12 +13,12 @@ const top = document.elementFromPoint(r.left + Math.min(r.width / 2, 20), r.top 
 return {at: stops.indexOf(e), of: stops.length, what: e.outerHTML.slice(0, 120), body: e === document.body,
 	seen: (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2) || s.appearance === 'auto',
 	inside: r.left >= 0 && r.right <= innerWidth && r.bottom > 0 && r.top < innerHeight, free: e.contains(top) || !!top && top.contains(e) && top.localName === 'label'}"""
-# Texts that are cut off, stick out or lie over each other, in the help that is folded up too.
+# Texts that are cut off, stick out or lie over each other, in the help that is folded up too. The terms scroll in a box of theirs.
 CLIPPED = """const wrong = [], boxes = [], shut = [...document.querySelectorAll('details:not([open])')];
 for (const d of shut) d.open = true;
 if (document.documentElement.scrollWidth > innerWidth) wrong.push(`${document.documentElement.scrollWidth} px wide in ${innerWidth}`);
 for (const e of document.querySelectorAll('body *')) {
-	if (!e.checkVisibility() || e.closest('.skip, svg')) continue;
+	if (!e.checkVisibility() || e.closest('.skip, svg, .terms')) continue;
 	const s = getComputedStyle(e);
 	if (/hidden|clip/.test(s.overflowX + s.overflowY) && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1) && e.localName !== 'progress')
 		wrong.push('cut off: ' + e.outerHTML.slice(0, 100));
