@@ -174,7 +174,7 @@ def test_too_many_wrong_codes(site):
     assert "not right" in half.code(wrong).error
     site.write("UPDATE counter SET failures = 99, not_before = 0 WHERE kind = 1 AND owner = (SELECT id FROM person WHERE login = ?)", LOCKED.login)
     assert half.code(wrong).to == "/login?n=disabled" and "recovery codes" in half.get(half.to).text
-    assert third.get("/login/code").to == "/login", "another half-finished login has ended"
+    assert third.get("/login/code").to == "/login?n=idle", "another half-finished login has ended"
     assert full.inside(), "a session has not"
     b = Http(site, "192.0.2.23")
     assert b.password(LOCKED).to == "/"
