@@ -1,0 +1,155 @@
+"""kosmoctl letters: what waits under seal comes onto paper whole, or stays."""
+import csv
+import os
+import re
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+from conftest import BUSY, FAILED, INPUT, KOSMOCTL, OK, USAGE, run
+
+PEOPLE = "login,name,birth_date,locale\nhanako,山田 花子,1950-01-31,\nyoshi,𠮷田 髙﨑,1950-01-31,ja\nken,Ken O'Hara,1950-01-31,en\n"
+PASSWORD = re.compile(r"\b[0-9a-z]{4}(?:-[0-9a-z]{4}){3}\b")
+
+
+def text(pdf):
+    return subprocess.run(["pdftotext", "-layout", pdf, "-"], stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
+def pages(pdf):
+    return text(pdf).split("\f")[:-1]
+
+
+@pytest.fixture
+def w(k):
+    """Three letters wait."""
+    said = k("import", "--letters", k.sheet(PEOPLE))
+    assert said.exit == OK and "3 letters wait" in said.out and not list(k.work.glob("*passwords*")), said
+    return k
+
+
+def waiting(k):
+    return k("letters", "--json").json()["waiting"]
+
+
+def test_on_paper_once(w):
+    pdf = w.work / "letters.pdf"
+    assert w("letters").out.startswith("3 letters wait")
+    said = w("letters", "--pdf", pdf)
+    assert said.exit == OK and "3 letters in" in said.out and said.err == "", said
+    assert stat.S_IMODE(pdf.stat().st_mode) == 0o600
+    hanako, ken, yoshi = pages(pdf)
+    assert "山田 花子 様" in hanako and "hanako" in hanako and "WEBサービスのご案内" in hanako
+    assert "𠮷田 髙﨑 様" in yoshi and "Ken O'Hara" in ken and "Initial password" in ken
+    found = [PASSWORD.findall(p) for p in (hanako, ken, yoshi)]
+    assert all(len(f) == 1 for f in found), found
+    fonts = subprocess.run(["pdffonts", pdf], stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()[2:]
+    assert fonts and all(line.split()[-5] == "yes" for line in fonts), fonts
+    # the code has the user ID, and never the password
+    subprocess.run(["pdftoppm", "-r", "100", "-gray", "-png", pdf, w.work / "page"], check=True)
+    codes = [subprocess.run(["zbarimg", "-q", "--raw", f], stdout=subprocess.PIPE).stdout.decode().strip() for f in sorted(w.work.glob("page*.png"))]
+    assert codes == [f"http://localhost:8480/login?id={login}" for login in ("hanako", "ken", "yoshi")]
+    # gone: from the store and from its file
+    assert waiting(w) == 0 and w("letters").out.startswith("no letter waits")
+    said = w("letters", "--pdf", w.work / "again.pdf")
+    assert said.exit == OK and "no letter waits" in said.out and not (w.work / "again.pdf").exists()
+    for f in w.dir.glob("kosmo.db*"):
+        for (password,) in found:
+            assert password.encode() not in f.read_bytes()
+    assert w.events().count("letter.taken") == 3 and w("store", "check").exit == OK
+    # an existing file is nobody's to write over
+    assert w("letters", "--pdf", pdf).exit == FAILED
+
+
+def test_for_a_print_house(w):
+    w.load("login,name,birth_date\nfore,=1+1,1950-01-31\n", "--skip-bad")
+    assert w("user", "reissue", "--letters", "fore").exit == OK
+    out = w.work / "out.csv"
+    assert w("letters", "--csv", out, "--lang", "en").exit == OK
+    with open(out, encoding="utf-8-sig", newline="") as f:
+        rows = {r["login"]: r for r in csv.DictReader(f)}
+    assert set(rows) == {"hanako", "ken", "yoshi", "fore"} and rows["fore"]["name"] == "'=1+1"
+    assert all(PASSWORD.fullmatch(r["initial_password"]) and r["language"] == "en" for r in rows.values())
+    assert rows["ken"]["page_for_qr"] == "http://localhost:8480/login?id=ken"
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600 and waiting(w) == 0
+
+
+def test_some_of_them(w):
+    assert w("letters", "--pdf", w.work / "a.pdf", "ken", "nobody").exit == INPUT and waiting(w) == 3
+    assert w("letters", "--pdf", w.work / "a.pdf", "ken").exit == OK and waiting(w) == 2
+    assert w("letters", "--pdf", w.work / "b.pdf", "ken").exit == INPUT and not (w.work / "b.pdf").exists()
+    # a new password takes the place of the one that waits; one in a file makes it void; who is disabled waits on
+    assert w("user", "reissue", "--letters", "hanako").exit == OK and waiting(w) == 2
+    assert w("user", "reissue", "--passwords", w.work / "p.csv", "hanako").exit == OK and waiting(w) == 1
+    assert w("user", "disable", "yoshi").exit == OK
+    said = w("letters", "--pdf", w.work / "c.pdf")
+    assert said.exit == OK and "1 waiting on" in said.out and not (w.work / "c.pdf").exists()
+    assert w("user", "enable", "yoshi").exit == OK and waiting(w) == 1
+    assert w("user", "add", "--letters", "--birth-date", "1950-01-31", "mika").exit == OK and waiting(w) == 2
+
+
+def test_wrong_calls(w):
+    for args in (["--pdf", "a", "--csv", "b"], ["ken"], ["--sample"], ["--lang", "fr", "--pdf", "a"], ["--template", "fr"]):
+        assert w("letters", *args).exit == USAGE, args
+    assert w("import", "--letters", "--passwords", "x", w.sheet(PEOPLE)).exit == USAGE
+    assert w("user", "add", "--letters", "--passwords", "x", "joe").exit == USAGE
+    assert w("letters", "--pdf", w.work / "no/such/a.pdf").exit == FAILED and waiting(w) == 3
+
+
+def test_the_sites_own(w):
+    site = w.dir / "site"
+    for lang in "ja", "en":
+        (site / f"letter.{lang}.txt").write_text(w("letters", "--template", lang).out)
+    (site / "letter.ja.txt").write_text("# ours\n.title われらの手紙\n{name}さん、{login}です。\n.login 番号\n.password 合言葉\n.qr ここ\n")
+    assert w("letters", "--pdf", w.work / "a.pdf", "hanako").exit == OK
+    assert "われらの手紙" in text(w.work / "a.pdf") and "山田 花子さん、hanakoです。" in text(w.work / "a.pdf")
+    for line, why in (".titel x", "unknown block"), ("{pasword}", "unknown {placeholder}"), ("", "one .login and one .password"), (".login x\n.login y", "a second"):
+        (site / "letter.ja.txt").write_text("text\n" + line + "\n")
+        for said in w("letters", "--pdf", w.work / "b.pdf"), w("config", "check"):
+            assert said.exit == FAILED and "letter.ja.txt:" in said.err and why in said.err, said
+        assert waiting(w) == 2 and not (w.work / "b.pdf").exists()
+    (site / "letter.ja.txt").unlink()
+    (site / "logo.png").write_bytes(b"no picture")
+    assert w("letters", "--pdf", w.work / "b.pdf").exit == FAILED and waiting(w) == 2
+    (site / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
+    said = w("letters", "--pdf", w.work / "b.pdf")
+    assert said.exit == FAILED and "logo" in said.err and waiting(w) == 2 and not (w.work / "b.pdf").exists(), said
+
+
+def test_a_character_that_nobody_has(w):
+    w.load("login,name,birth_date\nodd,山田\U000e0fff\U000323af,1950-01-31\n")
+    w("user", "reissue", "--letters", "odd")
+    said = w("letters", "--pdf", w.work / "a.pdf")
+    if said.exit == OK:
+        pytest.skip("a font here has everything")
+    assert said.exit == FAILED and "odd: not printed" in said.err and "U+" in said.err and "1 not printed" in said.out, said
+    assert len(pages(w.work / "a.pdf")) == 3 and waiting(w) == 1
+
+
+def test_nothing_is_lost(k):
+    """A full disk, a program that is killed, a Ctrl-C: everything waits on."""
+    n = 1500
+    assert k("import", "--letters", k.sheet("login,name,birth_date\n" + "".join(f"m{i:05},山田 {i},1950-01-31\n" for i in range(n)))).exit == OK
+    pdf = k.work / "a.pdf"
+    full = subprocess.run(["prlimit", "--fsize=200000", KOSMOCTL, "-c", k.conf, "letters", "--pdf", pdf], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert full.returncode == FAILED and b"File too large" in full.stderr and not pdf.exists(), full
+    for who, sig in ("letters", signal.SIGKILL), ("kosmoctl", signal.SIGINT), ("kosmoctl", signal.SIGKILL):
+        pdf.unlink(missing_ok=True)
+        p = subprocess.Popen([KOSMOCTL, "-c", k.conf, "letters", "--pdf", pdf], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until = time.monotonic() + 60
+        while not (pdf.exists() and pdf.stat().st_size > 50000):
+            assert time.monotonic() < until and p.poll() is None
+        child, = open(f"/proc/{p.pid}/task/{p.pid}/children").read().split() if os.geteuid() else [c for c in open(f"/proc/{p.pid}/task/{p.pid}/children").read().split() if "kosmo-letters" in open(f"/proc/{c}/cmdline").read()]
+        os.kill(int(child) if who == "letters" else p.pid, sig)
+        p.communicate(timeout=60)
+        assert p.returncode in ((BUSY,) if sig == signal.SIGINT else (FAILED,) if who == "letters" else (-9,)), (who, sig, p.returncode)
+        assert pdf.exists() == (who == "kosmoctl" and sig == signal.SIGKILL) and waiting(k) == n
+    pdf.unlink()
+    assert k("letters", "--pdf", pdf).exit == OK and len(pages(pdf)) == n and waiting(k) == 0
+
+
+def test_the_program_alone():
+    program = KOSMOCTL.parent.parent / "letters/kosmo-letters"
+    assert run(program=program).exit == USAGE and run("--version", program=program).out.startswith("kosmo-letters ")
