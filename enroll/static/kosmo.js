@@ -38,7 +38,7 @@
 		function show(yes) {
 			Array.prototype.forEach.call(form.querySelectorAll(peers), function (peer) {
 				peer.type = yes ? 'text' : 'password';
-				if (peer.nextElementSibling)
+				if (peer.parentNode.className === 'secret') /* else its own eye is still to come */
 					peer.nextElementSibling.setAttribute('aria-pressed', yes ? 'true' : 'false');
 			});
 		}
