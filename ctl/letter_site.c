@@ -3,6 +3,7 @@
 #include "common/i18n.h"
 #include "common/letter_text.h"
 #include "common/site_file.h"
+#include "common/words.h"
 #include "ctl/letter_site.h"
 #include <limits.h>
 #include <stdio.h>
@@ -48,18 +49,29 @@ static bool letter_names(const char *text, const char *placeholder, const char *
 	return strstr(text, placeholder) && !value[0];
 }
 
+static void letter_no_complaint(void *arg, const char *sentence)
+{
+	(void)arg;
+	(void)sentence; /* letters_out.c says it, and config check */
+}
+
 enum err letter_site_preset(const struct conf *conf, const char *lang, struct buf *ret)
 {
+	struct words w = {{NULL, NULL}, {NULL, NULL}};
+	enum err e = conf ? words_load(conf, letter_no_complaint, NULL, &w) : ERR_NONE;
+	if (e)
+		return e;
 	for (size_t i = 0; i < sizeof letter_preset / sizeof *letter_preset; i++) {
 		const char *word = letter_preset[i].word, *text = letter_preset[i].text;
-		if (conf && (letter_names(text, "{contact}", conf->contact) ||
-			     letter_names(text, "{organisation}", conf->organisation)))
+		if (conf && (letter_names(text, "{contact}", words_contact(&w, lang)) ||
+			     letter_names(text, "{organisation}", words_organisation(&w, lang))))
 			continue;
 		if (word)
 			buf_adds(ret, word);
 		buf_adds(ret, text[0] ? i18n(lang, text) : "");
 		buf_addc(ret, '\n');
 	}
+	words_free(&w);
 	return ret->failed ? ERR_NOMEM : ERR_NONE;
 }
 

@@ -3,6 +3,8 @@
 #include "common/clock.h"
 #include "common/paths.h"
 #include "common/wire.h"
+#include "common/words.h"
+#include "ctl/ctl.h"
 #include "ctl/letter_site.h"
 #include "ctl/letters_out.h"
 #include <errno.h>
@@ -97,20 +99,37 @@ static enum err out_logo(struct letters_out *o, const struct buf *logo, struct e
 	return e;
 }
 
+static void out_word_fault(void *arg, const char *sentence)
+{
+	(void)arg;
+	ctl_say("%s", sentence);
+}
+
+static void out_put(struct letters_out *o, const char *name, const char *lang, const void *p, size_t n)
+{
+	char field[32];
+	(void)snprintf(field, sizeof field, "%s.%s", name, lang);
+	wire_put(&o->out, field, p, n);
+}
+
 enum err letters_out_house(struct letters_out *o, const struct conf *conf, struct errmsg *m)
 {
 	AUTO_BUF logo = BUF_INIT;
+	struct words words = {{NULL, NULL}, {NULL, NULL}};
 	enum err e = letter_site_logo(conf, &logo, m);
+	if (!e)
+		e = words_load(conf, out_word_fault, NULL, &words);
 	wire_begin(&o->out, OUT_ID, "house");
 	for (size_t i = 0; !e && letter_languages[i]; i++) {
+		const char *lang = letter_languages[i];
+		const char *organisation = words_organisation(&words, lang), *contact = words_contact(&words, lang);
 		AUTO_BUF text = BUF_INIT;
-		char name[16];
-		(void)snprintf(name, sizeof name, "text.%s", letter_languages[i]);
-		e = letter_site_text(conf, letter_languages[i], &text, m);
-		wire_put(&o->out, name, text.data, text.len);
+		e = letter_site_text(conf, lang, &text, m);
+		out_put(o, "text", lang, text.data, text.len);
+		out_put(o, "organisation", lang, organisation, strlen(organisation));
+		out_put(o, "contact", lang, contact, strlen(contact));
 	}
-	wire_puts(&o->out, "organisation", conf->organisation);
-	wire_puts(&o->out, "contact", conf->contact);
+	words_free(&words);
 	if (!e)
 		e = out_send(o, m);
 	return e ? e : out_logo(o, &logo, m);

@@ -26,10 +26,12 @@ struct run {
 	struct talk talk;
 	struct faces faces;
 	struct letter_text text[MAIN_LANGS];
-	char *organisation, *contact;
+	char *organisation[MAIN_LANGS], *contact[MAIN_LANGS];
 	struct buf logo_bytes;
 	size_t logo_read;
-	struct sheet_house house;
+	struct sheet_house house[MAIN_LANGS];
+	cairo_surface_t *logo;
+	bool told; /* the house */
 	struct sheet *sheet[MAIN_LANGS];
 	cairo_surface_t *pdf;
 	cairo_t *cr;
@@ -75,22 +77,30 @@ static enum err main_pdf(struct run *r)
 
 /* ---- what is told ---- */
 
+/* A field NAME.LANG. */
+static const struct wire_field *main_field(const struct run *r, const char *name, int lang)
+{
+	char field[32];
+	(void)snprintf(field, sizeof field, "%s.%s", name, main_langs[lang]);
+	return wire_get(&r->talk.msg, field);
+}
+
 static enum err main_house(struct run *r)
 {
-	const struct wire_msg *m = &r->talk.msg;
-	const char *organisation = wire_str(m, "organisation"), *contact = wire_str(m, "contact");
-	enum err e = organisation && contact && !r->organisation ? ERR_NONE : ERR_INVALID;
+	enum err e = r->told ? ERR_INVALID : ERR_NONE;
+	r->told = true;
 	for (int i = 0; !e && i < MAIN_LANGS; i++) {
-		char name[16];
-		(void)snprintf(name, sizeof name, "text.%s", main_langs[i]);
-		const struct wire_field *f = wire_get(m, name);
-		e = f ? letter_text_parse(name, f->data, f->len, &r->text[i], &r->m) : ERR_INVALID;
+		const struct wire_field *f = main_field(r, "text", i), *o = main_field(r, "organisation", i),
+					*c = main_field(r, "contact", i);
+		if (!f || !o || !c)
+			return ERR_INVALID;
+		e = letter_text_parse("the letter's text", f->data, f->len, &r->text[i], &r->m);
+		r->organisation[i] = strndup((const char *)o->data, o->len);
+		r->contact[i] = strndup((const char *)c->data, c->len);
+		if (!e && (!r->organisation[i] || !r->contact[i]))
+			e = ERR_NOMEM;
 	}
-	if (e)
-		return e;
-	r->organisation = strdup(organisation);
-	r->contact = strdup(contact);
-	return r->organisation && r->contact ? ERR_NONE : ERR_NOMEM;
+	return e;
 }
 
 static enum err main_logo(struct run *r)
@@ -115,17 +125,18 @@ static cairo_status_t main_logo_read(void *arg, unsigned char *p, unsigned n)
 /* With the first letter: everything else was told. */
 static enum err main_begin(struct run *r)
 {
-	if (!r->organisation)
+	if (!r->told)
 		return ERR_INVALID;
-	r->house = (struct sheet_house){.organisation = r->organisation, .contact = r->contact};
 	if (r->logo_bytes.len) {
-		r->house.logo = cairo_image_surface_create_from_png_stream(main_logo_read, r);
-		if (cairo_surface_status(r->house.logo) != CAIRO_STATUS_SUCCESS)
+		r->logo = cairo_image_surface_create_from_png_stream(main_logo_read, r);
+		if (cairo_surface_status(r->logo) != CAIRO_STATUS_SUCCESS)
 			return err_set(&r->m, ERR_INVALID, "the logo is no PNG file that can be read");
 	}
 	enum err e = ERR_NONE;
-	for (int i = 0; !e && i < MAIN_LANGS; i++)
-		e = sheet_open(&r->faces, main_langs[i], &r->text[i], &r->house, &r->sheet[i], &r->m);
+	for (int i = 0; !e && i < MAIN_LANGS; i++) {
+		r->house[i] = (struct sheet_house){r->organisation[i], r->contact[i], r->logo};
+		e = sheet_open(&r->faces, main_langs[i], &r->text[i], &r->house[i], &r->sheet[i], &r->m);
+	}
 	return e ? e : main_pdf(r);
 }
 
@@ -194,16 +205,16 @@ static void main_free(struct run *r)
 	for (int i = 0; i < MAIN_LANGS; i++) {
 		sheet_close(r->sheet[i]);
 		letter_text_free(&r->text[i]);
+		free(r->organisation[i]);
+		free(r->contact[i]);
 	}
 	if (r->cr)
 		cairo_destroy(r->cr);
 	if (r->pdf)
 		cairo_surface_destroy(r->pdf);
-	if (r->house.logo)
-		cairo_surface_destroy(r->house.logo);
+	if (r->logo)
+		cairo_surface_destroy(r->logo);
 	faces_close(&r->faces);
-	free(r->organisation);
-	free(r->contact);
 	buf_free(&r->logo_bytes);
 	talk_close(&r->talk);
 }

@@ -1,6 +1,6 @@
 /* What kosmoctl says on standard input, a socket, in frames of common/wire.h, and what it hears.
  *
- *   house   text.ja, text.en (letter_text.h), organisation, contact
+ *   house   text.LANG (letter_text.h), organisation.LANG, contact.LANG, of ja and en
  *   logo    data: a piece of a PNG file; as many as it takes, none: no logo
  *   letter  n (its number), lang, name, login, password, url, link, valid
  *   end
