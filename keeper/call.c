@@ -36,7 +36,9 @@ void view_redirect(struct call *c, const char *path)
 {
 	if (c->decided)
 		return;
-	wire_puts(&c->view, "redirect", strcmp(path, "/") ? path : call_home(c));
+	/* as portal.url says so, not as our pages do, "/" is the portal's: ours would lead in a circle */
+	bool home = !strcmp(path, "/") && path != c->k->conf->portal_url;
+	wire_puts(&c->view, "redirect", home ? call_home(c) : path);
 	c->arrived = c->arrived || (c->back[0] && !strcmp(path, c->back));
 	c->decided = true;
 }

@@ -107,12 +107,41 @@ static void a_failure_leaves_nothing_for_later(void **state)
 	buf_free(&c.view);
 }
 
+/* Where a call with this portal.url is led that says `to`; NULL: to where this person, who has done all, goes. */
+static void leads(char *portal, const char *to, const char *want)
+{
+	static char nothing[] = "";
+	const struct conf conf = {.organisation = nothing, .contact = nothing, .portal_url = portal};
+	struct keeper k = {.conf = &conf};
+	struct call c = {.k = &k, .lang = "en", .in = true};
+	struct wire_msg m;
+	wire_begin(&c.view, 1, "view");
+	view_redirect(&c, to ? to : call_next(&c));
+	assert_int_equal(wire_end(&c.view), ERR_NONE);
+	assert_int_equal(wire_parse(c.view.data + WIRE_HEAD, c.view.len - WIRE_HEAD, &m), ERR_NONE);
+	assert_string_equal(wire_str(&m, "redirect"), want);
+	buf_free(&c.view);
+}
+
+static void the_first_page_leads_to_the_portal_and_not_in_a_circle(void **state)
+{
+	char none[] = "", start[] = "/portal/", root[] = "/";
+	(void)state;
+	leads(none, "/", "/");
+	leads(none, NULL, "/account");
+	leads(start, "/", "/auth/next");
+	leads(start, NULL, "/portal/");
+	leads(root, "/", "/auth/next");
+	leads(root, NULL, "/");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(later_runs_once_with_the_store_and_is_freed),
 	    cmocka_unit_test(later_is_freed_where_it_does_not_run),
 	    cmocka_unit_test(a_failure_leaves_nothing_for_later),
+	    cmocka_unit_test(the_first_page_leads_to_the_portal_and_not_in_a_circle),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
