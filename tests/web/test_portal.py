@@ -269,7 +269,8 @@ def test_to_the_portal_and_on(site):
                           ((f"__Host-kosmo={session}"), None),
                           ((f"__Host-kosmo={session};a=1;__Host-kosmo-device={device};b=2;__Host-kosmo-back=x;c=3"), "a=1;b=2;c=3"),
                           ((f"a=__Host; __Host-kosmo-back=x; __Host-kosmo-device={device}; __Host-kosmo={session}"), "a=__Host"),
-                          ((f"__Host-kosmo={session}; " + "__Host-kosmo-back=x; " * 5 + "a=1"), None)):
+                          ((f"__Host-kosmo={session}; " + "__Host-kosmo-back=x; " * 5 + "a=1"), None),
+                          ((f"a=1;{' ;' * 3000}b=2; ;__Host-kosmo={session};"), f"a=1;{' ;' * 3000}b=2")):
         seen = v.echo("/portal/x", Cookie=cookies, **names)
         assert seen.get("cookie") == left, cookies
         assert (seen["remote-user"], seen["remote-name"]) == (v.person.login, f"Test%20{v.person.login}")
@@ -371,13 +372,14 @@ def test_caddy(caddy):
     assert log_in(v) == "/portal/page?x=1&y=%E3%81%82"
     session = v.jar["__Host-kosmo"]
     for cookies, left in ((f"a=1; __Host-kosmo={session}; b=2; __Host-kosmo-back=x", "a=1; kosmo=; b=2; kosmo="), (f"__Host-kosmo={session}; a=1", "kosmo=; a=1")):
-        seen = v.echo("/portal/x", Cookie=cookies, **{"Remote-User": "root", "Remote-Email": "root", "X-Forwarded-For": "192.0.2.66"})
-        assert seen.get("cookie") == left and seen["remote-user"] == v.person.login and "remote-email" not in seen
+        seen = v.echo("/portal/x", Cookie=cookies, **{"Remote-User": "root", "remote_user": "root", "Remote-Email": "root", "X-Forwarded-For": "192.0.2.66"})
+        assert seen.get("cookie") == left and seen["remote-user"] == v.person.login and "remote-email" not in seen and "remote_user" not in seen
         assert seen["remote-name"] == f"Test%20{v.person.login}" and seen["remote-method"] == "password+app"
     assert "127.0.0.7" in caddy.ctl("audit", "--person", v.person.login) and "192.0.2.66" not in caddy.ctl("audit")
     credential = put_passkey(caddy, v.person)
     assert v.go("/portal/account/x") == "/portal/account/x"
-    assert v.go("/portal/records/1?b=c") == "/account/confirm/passkey?next=/auth/next?n=passkey"
+    for path in ("/portal/records", "/portal/records/1?b=c"):
+        assert v.go(path) == "/account/confirm/passkey?next=/auth/next?n=passkey"
     assert v.passkey(credential) == "/portal/records/1?b=c"
     v.ask("POST", "/portal/form", {"a": "1"})
     assert v.status == 200
