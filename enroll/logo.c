@@ -216,7 +216,8 @@ static enum err logo_element(struct svg *s, bool *root)
 	*root = true;
 	s->p = name + n;
 	r = logo_attributes(s);
-	if (r == ERR_NONE && !close && n == 5 && memcmp(name, "style", 5) == 0 && s->p[-2] != '/')
+	/* of svg:style too, whose end logo_style then does not know */
+	if (r == ERR_NONE && !close && n >= 5 && memcmp(name + n - 5, "style", 5) == 0 && s->p[-2] != '/')
 		r = logo_style(s, s->p);
 	return r;
 }

@@ -208,6 +208,7 @@ static void test_svg(void **state)
 	    "<svg><image href=\"data:image/svg+xml,x\"/></svg>",
 	    "<svg><use href=\"&#35;a\"/></svg>",
 	    "<svg><style>@import 'x';</style></svg>",
+	    "<svg xmlns:svg=\"http://www.w3.org/2000/svg\"><svg:style>@import 'x';</svg:style></svg>",
 	    "<svg><style>a{fill:url(http://a.example)}</style></svg>",
 	    "<svg><style>a{fill:u\\72l(x)}</style></svg>",
 	    "<svg><style><![CDATA[a{}]]></style></svg>",
