@@ -11,6 +11,7 @@
 #include "ctl/passfile.h"
 #include "ctl/person.h"
 #include "ctl/progress.h"
+#include "keeper/enrol.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,23 +45,6 @@ struct letters {
 
 /* ---- what stands on one ---- */
 
-/* The last day on which it works the whole day long, in Japan. */
-static void letters_valid(const char *lang, int64_t ends, char ret[static 64])
-{
-	static const char *const month[] = {"January", "February", "March",	"April",   "May",      "June",
-					    "July",    "August",   "September", "October", "November", "December"};
-	struct date d = text_today(ends - 86400);
-	if (strcmp(lang, "ja") == 0)
-		(void)snprintf(ret, 64, "%d年%d月%d日", d.year, d.month, d.day);
-	else
-		(void)snprintf(ret, 64, "%d %s %d", d.day, month[(d.month + 11) % 12], d.year);
-}
-
-static int64_t letters_ends(const struct letters *x, const struct person *p)
-{
-	return p->initial_from + x->c->conf->initial_password_days * 86400;
-}
-
 static enum err letters_csv(struct letters *x, const struct letters_row *r, int64_t ends)
 {
 	char until[11];
@@ -71,7 +55,7 @@ static enum err letters_csv(struct letters *x, const struct letters_row *r, int6
 		passfile_bom(&x->file);
 		e = passfile_line(&x->file, head, sizeof head / sizeof *head, &x->m);
 	}
-	text_date_iso(text_today(ends - 86400), until);
+	text_date_iso(text_today(ends - 1), until);
 	const char *const cells[] = {r->login, r->name, r->password, r->url, r->link, until, r->lang};
 	return e ? e : passfile_line(&x->file, cells, sizeof cells / sizeof *cells, &x->m);
 }
@@ -79,10 +63,10 @@ static enum err letters_csv(struct letters *x, const struct letters_row *r, int6
 static enum err letters_write(struct letters *x, const struct person *p, const char *password, int64_t ends)
 {
 	const char *lang = x->a->value[OPT_LANG];
-	char valid[64], link[sizeof x->url + LOGIN_MAX + 8];
+	char valid[ENROL_TEXT], link[sizeof x->url + LOGIN_MAX + 8];
 	if (!lang)
 		lang = p->locale[0] ? p->locale : x->c->conf->language;
-	letters_valid(lang, ends, valid);
+	enrol_day(lang, ends, valid);
 	(void)snprintf(link, sizeof link, "%s?id=%s", x->url, p->login);
 	const struct letters_row r = {.lang = lang,
 				      .name = p->name[0] ? p->name : p->login,
@@ -104,7 +88,7 @@ static enum err letters_fate(const struct letters *x, const struct person *p, co
 	enum err e = password_initial_digest(x->c->seal, &p->id, l->text, strlen(l->text), digest);
 	if (e)
 		return e;
-	if (p->password[0] || !p->has_initial || clock_now() >= letters_ends(x, p) ||
+	if (p->password[0] || !p->has_initial || clock_now() >= enrol_letter_ends(x->c->conf, p) ||
 	    !secret_equal(digest, sizeof digest, p->initial, sizeof p->initial))
 		*ret = LETTERS_VOID;
 	else
@@ -137,7 +121,7 @@ static enum err letters_one(struct letters *x, const struct store_letter *l)
 	if (!e)
 		e = letters_fate(x, &p, l, &fate);
 	if (!e && fate == LETTERS_PRINT && x->path)
-		e = letters_write(x, &p, l->text, letters_ends(x, &p));
+		e = letters_write(x, &p, l->text, enrol_letter_ends(x->c->conf, &p));
 	if (!e && x->path && fate != LETTERS_LATER)
 		e = letters_note(x, l, fate == LETTERS_PRINT);
 	if (!e) {
@@ -328,7 +312,9 @@ static enum ctl_exit letters_sample(struct letters *x)
 {
 	const char *only = x->a->value[OPT_LANG];
 	struct person p = {.login = "hanako.yamada"};
-	const int64_t ends = clock_now() + x->c->conf->initial_password_days * 86400;
+	p.has_initial = true;
+	p.initial_from = clock_now();
+	const int64_t ends = enrol_letter_ends(x->c->conf, &p);
 	enum err e = x->csv ? ERR_NONE : letters_out_house(&x->out, x->c->conf, &x->m);
 	for (size_t i = 0; !e && letter_languages[i]; i++) {
 		const char *lang = letter_languages[i];

@@ -29,15 +29,16 @@ static const char *const folder_names[] = {"terms.ja.md",
 					   "logo.png",
 					   "logo-dark.svg",
 					   "logo-dark.png",
+					   "letter.ja.txt",
+					   "letter.en.txt",
 					   NULL};
-/* The letters' and the mails' are looked through by kosmoctl itself. */
-static const char *const folder_folders[] = {"templates", "mail", "letters", NULL};
-/* Of two the first is taken. */
+/* The mails', and the letters' texts, are looked through by kosmoctl itself. */
+static const char *const folder_folders[] = {"templates", "mail", NULL};
+/* Of two the first is taken. Not so the logo: pages have logo.svg then, but letters logo.png. */
 static const char *const folder_either[][2] = {{"terms.ja.md", "terms.ja.txt"},
 					       {"terms.en.md", "terms.en.txt"},
 					       {"terms.changes.ja.md", "terms.changes.ja.txt"},
 					       {"terms.changes.en.md", "terms.changes.en.txt"},
-					       {"logo.svg", "logo.png"},
 					       {"logo-dark.svg", "logo-dark.png"}};
 
 static bool folder_listed(const char *const *list, const char *name)

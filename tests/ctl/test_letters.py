@@ -72,6 +72,7 @@ def test_for_a_print_house(w):
         rows = {r["login"]: r for r in csv.DictReader(f)}
     assert set(rows) == {"hanako", "ken", "yoshi", "fore"} and rows["fore"]["name"] == "'=1+1"
     assert all(PASSWORD.fullmatch(r["initial_password"]) and r["language"] == "en" for r in rows.values())
+    assert rows["ken"]["valid_until"] == w("user", "show", "ken", "--json").json()["initial_password_until"]
     assert rows["ken"]["page_for_qr"] == "http://localhost:8480/login?id=ken"
     assert stat.S_IMODE(out.stat().st_mode) == 0o600 and waiting(w) == 0
 
@@ -103,6 +104,7 @@ def test_the_sites_own(w):
     for lang in "ja", "en":
         (site / f"letter.{lang}.txt").write_text(w("letters", "--template", lang).out)
     (site / "letter.ja.txt").write_text("# ours\n.title われらの手紙\n{name}さん、{login}です。\n.login 番号\n.password 合言葉\n.qr ここ\n")
+    assert "letter." not in w("config", "check").err
     assert w("letters", "--pdf", w.work / "a.pdf", "hanako").exit == OK
     assert "われらの手紙" in text(w.work / "a.pdf") and "山田 花子さん、hanakoです。" in text(w.work / "a.pdf")
     for line, why in (".titel x", "unknown block"), ("{pasword}", "unknown {placeholder}"), ("", "one .login and one .password"), (".login x\n.login y", "a second"):
