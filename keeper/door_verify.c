@@ -51,7 +51,7 @@ static enum err need_of(const struct wire_msg *m, struct need *ret)
 
 static bool is_in(const struct call *c)
 {
-	return c->in && !c->half && !c->anew && !c->unmet;
+	return c->in && !c->half && !c->anew && !c->late && !c->unmet;
 }
 
 static bool enough(const struct call *c, const struct need *n)
