@@ -43,6 +43,8 @@ static void put_page_taken(void **state)
 	assert_string_equal(l[0].login, "akiko");
 	assert_string_equal(l[0].text, first);
 	assert_int_equal(l[0].expires, NOW + 100);
+	assert_int_equal(raw(f, "UPDATE letter SET id = id"), 2);
+	assert_int_equal(raw(f, "UPDATE letter SET id = id WHERE instr(sealed, CAST('abcd-' AS BLOB)) > 0"), 0);
 	OK(store_letter_page(f->st, "akiko", l, 2, &n));
 	assert_int_equal(n, 1);
 	assert_memory_equal(&l[0].person, &b.id, sizeof b.id);
