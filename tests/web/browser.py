@@ -66,6 +66,7 @@ class Http:
             self.cookies[name] = value
         token = re.search(r'name="csrf" value="([^"]+)"', body)
         self.csrf = token.group(1) if token else getattr(self, "csrf", None)
+        self.body = body
         self.status, self.to, self.text = r.status, r.headers["Location"], html.unescape(re.sub(r"<[^>]+>", " ", body))
         error = re.search(r'<li><a href="#f-\w+">([^<]*)<', body)
         self.error = html.unescape(error.group(1)) if error else ""

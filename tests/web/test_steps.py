@@ -46,6 +46,33 @@ def pages(site, method):
     return visited
 
 
+def field(b):
+    """What stands in the login page's field for the user ID, as it was sent."""
+    found = re.search(r'<input id="f-login" name="login" type="text" value="([^"]*)"', b.body)
+    return found and found[1]
+
+
+BROUGHT = (("by-app", "by-app"), ("nobody-here", "nobody-here"), ("%20By-App%E3%80%80", "by-app"), ("%EF%BD%82%EF%BD%99%EF%BC%8Dapp", "by-app"),
+           ("a.b@example.jp", "a.b@example.jp"), ("z" * 64, "z" * 64), ("z" * 65, ""), ("z" * 5000, ""), ("", ""), ("%22%3E%3Cb%3E", ""),
+           ("a&amp;b", "a"), ("a%0Ab", ""), ("a%7F", ""), ("%E5%B1%B1", ""), ("-x", ""))
+
+
+def test_what_the_letters_code_brings(site):
+    """A user ID's form, folded as a typed one is, or nothing; the page is the same whether somebody has it."""
+    before, b, pages = site.snapshot(), Http(site, "192.0.2.8"), {}
+    for brought, shown in BROUGHT:
+        assert (b.get(f"/login?id={brought}").status, field(b)) == (200, shown), brought
+        pages[brought] = re.sub(r'name="(?:csrf|challenge)" value="[^"]*"|data-options="[^"]*"', "", b.body)
+    for brought in "nobody-here", "z" * 64:
+        assert pages[brought].replace(brought, "by-app") == pages["by-app"]
+    for brought in "a%00", "%FF%FE", "%zz", "a&id=b":
+        assert b.get(f"/login?id={brought}").status == 400, brought
+    assert site.snapshot() == before, "a look leaves nothing behind"
+    # a mistake loses nothing: what was typed instead stays, and no address brings another
+    b.get("/login?id=by-app").post("/login?id=by-mail", login='Ty"ped <b>', password="")
+    assert field(b) == "Ty&quot;ped &lt;b&gt;" and b.error
+
+
 def in_all(chapter):
     """The numbers of steps, there and here, that doc/STEPS gives for a chapter."""
     found = re.search(rf"^{re.escape(chapter)} .*?^ +in all +(\d+) steps +(\d+)", STEPS.read_text(), re.M | re.S)
