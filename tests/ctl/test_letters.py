@@ -120,6 +120,19 @@ def test_the_sites_own(w):
     assert said.exit == FAILED and "logo" in said.err and waiting(w) == 2 and not (w.work / "b.pdf").exists(), said
 
 
+def test_markup_is_text(k):
+    """Names, the house's words and the template are shown as they are written, and no value is filled in once more."""
+    k.load("login,name,birth_date\nmark,<b>A&amp;{login}</b> <span size='9'>,1950-01-31\n")
+    assert k("user", "reissue", "--letters", "mark").exit == OK
+    (k.dir / "site/organisation.ja.txt").write_text("<i>O & {name}</i>\n")
+    (k.dir / "site/contact.ja.txt").write_text("<u>C < D\n")
+    (k.dir / "site/letter.ja.txt").write_text("{name}\n{organisation}\n{contact}\n<s>T</s>&lt;\n.login &\n.password <\n")
+    said = k("letters", "--lang", "ja", "--pdf", k.work / "a.pdf")
+    assert said.exit == OK, said
+    for line in "<b>A&amp;{login}</b> <span size='9'>", "<i>O & {name}</i>", "<u>C < D", "<s>T</s>&lt;":
+        assert line in text(k.work / "a.pdf"), line
+
+
 def test_a_character_that_nobody_has(w):
     w.load("login,name,birth_date\nodd,山田\U000e0fff\U000323af,1950-01-31\n")
     w("user", "reissue", "--letters", "odd")
