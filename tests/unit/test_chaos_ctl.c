@@ -1,5 +1,5 @@
-/* Each call below kosmoctl's library fails in turn while people are imported and shut out: what it says is done is
- * done, what it does not is so wholly or not at all, and it can be done again. */
+/* Each call below kosmoctl's library fails in turn while people are imported and shut out, and letters wait and are
+ * taken: what it says is done is done, what it does not is so wholly or not at all, and it can be done again. */
 #include "config.h"
 
 #include "chaos.h"
@@ -134,6 +134,97 @@ static void disable_judge(struct chaos *c, int told)
 	assert_int_equal(chaos_account(c, "taro"), VERDICT_DISABLED);
 }
 
+/* ---- letters ---- */
+
+static enum ctl_exit reissue(struct chaos *c)
+{
+	char hanako[] = "hanako", *word[] = {hanako};
+	struct args a = {.value = {[OPT_LETTERS] = ""}, .word = word, .n_word = 1};
+	enum ctl_exit x = command(c, user_reissue, &a);
+
+	let_go(c);
+	return x;
+}
+
+static void reissue_job(struct chaos *c, int *told)
+{
+	*told = reissue(c) == CTL_OK ? 2 : 1;
+}
+
+/* The letter that waits is the one of the password that counts. */
+static void letter_fits(struct chaos *c)
+{
+	uint8_t digest[DIGEST_LEN];
+	struct store_letter l;
+	struct person p;
+
+	OK(store_person_by_login(c->st, "hanako", &p));
+	OK(store_letter_of(c->st, &p.id, &l));
+	OK(password_initial_digest(c->k.seal, &p.id, l.text, strlen(l.text), digest));
+	assert_memory_equal(digest, p.initial, sizeof digest);
+}
+
+static void reissue_judge(struct chaos *c, int told)
+{
+	int64_t noted = chaos_sql(c, "SELECT count(*) FROM audit WHERE event = 'user.reissue'");
+
+	assert_true(noted == 1 || (noted == 0 && told != 2));
+	letter_fits(c);
+	assert_int_equal(reissue(c), CTL_OK);
+	chaos_start(c, false);
+	letter_fits(c);
+}
+
+static enum ctl_exit take(struct chaos *c)
+{
+	struct args a = {.value = {[OPT_CSV] = passwords}};
+	enum ctl_exit x = command(c, letters_run, &a);
+
+	let_go(c);
+	return x;
+}
+
+static void take_job(struct chaos *c, int *told)
+{
+	(void)unlink(passwords);
+	*told = take(c) == CTL_OK ? 2 : 1;
+}
+
+static void take_judge(struct chaos *c, int told)
+{
+	int64_t waits = chaos_sql(c, "SELECT count(*) FROM letter");
+
+	assert_true(waits == 0 || (waits == 1 && told != 2));
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM audit WHERE event = 'letter.taken'"), 1 - waits);
+	if (waits == 0) /* it is on paper */
+		assert_int_equal(rows_of(passwords), 2);
+	(void)unlink(passwords);
+	assert_int_equal(take(c), CTL_OK);
+	chaos_start(c, false);
+	assert_int_equal(rows_of(passwords), waits ? 2 : 0);
+	assert_int_equal(chaos_sql(c, "SELECT count(*) FROM letter"), 0);
+}
+
+static void letters(void **state)
+{
+	static const struct chaos_job each[] = {
+	    {"user reissue --letters", reissue_job, reissue_judge, 2},
+	    {"letters --csv", take_job, take_judge, 2},
+	};
+	struct person p;
+
+	(void)state;
+	snprintf(passwords, sizeof passwords, "%s", unit_path(c0->folder, "letters.csv"));
+	chaos_start(c0, true);
+	OK(store_begin(c0->st));
+	OK(store_person_by_login(c0->st, "hanako", &p));
+	OK(store_letter_put(c0->st, &p.id, CHAOS_INITIAL, CHAOS_NOW + 89 * 86400));
+	OK(store_commit(c0->st));
+	chaos_keep(c0);
+	for (size_t i = 0; i < COUNT(each); i++)
+		chaos_run(c0, &each[i]);
+}
+
 static void commands(void **state)
 {
 	static const struct chaos_job each[] = {
@@ -171,7 +262,8 @@ static int gone(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(commands, fresh, gone)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(commands, fresh, gone),
+					   cmocka_unit_test_setup_teardown(letters, fresh, gone)};
 
 	umask(022);
 	fault_install();
