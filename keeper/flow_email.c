@@ -137,9 +137,10 @@ static void form(struct call *c, const struct way *w)
 		form_page(c, w);
 	} else if (w->purpose == CODE_VERIFY_EMAIL && email_is_given(c) &&
 		   strcmp(buf_str(&address), c->person.email) != 0) {
-		view_error(c, "email",
-			   T(c, N_("Your one-time codes go to the address that we were told. Please leave it as it "
-				   "was, or ask whoever looks after your account to change it.")));
+		view_error(
+		    c, "email",
+		    T(c, N_("The codes for your login go to the address that we were told. Please leave it as it "
+			    "was, or ask the help desk to change it.")));
 		form_page(c, w);
 	} else {
 		send_to(c, w, buf_str(&address), true);

@@ -155,7 +155,7 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 		.name = "password-guessed", .needs = "", .may = "time", .urgent = false,
 		.subject = N_("Your password was typed wrong many times"),
 		.body = N_("A wrong password was typed for your account many times in a row. ({time})\n"
-			  "From where that came, nobody can log in to it for 24 hours.\n\n"
+			  "For 24 hours nobody can log in to it from there.\n\n"
 			  "You yourself can still log in, with a device that you have used before.\n\n"
 			  "Your password was not found out. If it is short or easy to guess, please choose a longer "
 			  "one.\n")},
