@@ -261,7 +261,7 @@ def test_language(door):
     assert '<html lang="en">' in door.ask("GET", "/login", headers={"Accept-Language": "fr, en;q=0.5, ja;q=0.2"}).text
     r = door.ask("POST", "/language", {"lang": "en", "back": "/first/terms?x=1", "csrf": ""}, {"Origin": door.url})
     assert (r.status, r.headers["Location"]) == (303, "/first/terms?x=1")
-    assert re.fullmatch(r"kosmo-lang=en; Path=/; Max-Age=\d+; HttpOnly; SameSite=Lax", r.cookies[0])
+    assert re.fullmatch(r"kosmo-lang=en; Path=/; HttpOnly; SameSite=Lax; Max-Age=\d+", r.cookies[0])
     assert '<html lang="en">' in door.ask("GET", "/login", headers={"Cookie": "kosmo-lang=en", "Accept-Language": "ja"}).text
 
 
