@@ -504,7 +504,7 @@ static int greatest_first(const void *a, const void *b)
 static enum err set_days(struct conf *c, const struct conf_option *o, const char *text, struct errmsg *why)
 {
 	char word[CONF_VALUE_MAX + 1], list[CONF_DAYS_MAX * 4 + 1] = "";
-	int64_t day[CONF_DAYS_MAX];
+	int64_t day[CONF_DAYS_MAX] = {0};
 	size_t n = 0, len = 0;
 
 	while (conf_word(&text, word, sizeof word)) {

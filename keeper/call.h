@@ -17,7 +17,7 @@
 #define LOST_LIFE    3600 /* seconds after a recovery code for saying that the phone was lost, and registering another */
 
 #define HOME_PATH	"/auth/next"	       /* another name of "/" */
-#define HOME_BY_PASSKEY HOME_PATH "?n=passkey" /* for a place that nothing but a passkey opens */
+#define HOME_BY_PASSKEY "/auth/next?n=passkey" /* for a place that nothing but a passkey opens */
 
 #define RESET_FACTOR_PATH   "/forgot/factor"
 #define RESET_BIRTH_PATH    "/forgot/birth-date"
@@ -38,13 +38,10 @@ struct call {
 	const struct wire_msg *m;
 	const struct action *action;
 	const char *lang;
-	bool post;
-	bool expired; /* a POST that came too late: its page is shown again, as for a GET */
 	int64_t now;
 	const char *address, *agent; /* "" if none */
 
 	char token[TOKEN_TEXT + 1]; /* of the session, or of a visitor without one (kept nowhere) */
-	bool token_new;		    /* must be set as cookie */
 	enum { KEEP_AS_BEFORE, KEEP_YES, KEEP_NO } keep; /* sessions that begin: a login says what its form asks */
 	struct {			    /* begun by session_start: counts once its transaction is committed */
 		char token[TOKEN_TEXT + 1]; /* "": none */
@@ -53,25 +50,28 @@ struct call {
 	char device[TOKEN_TEXT + 1]; /* of the device cookie; one that was made here if the browser has none */
 	char back[COME_BACK_PATH];   /* where they wanted to go before they had to log in; "": nowhere */
 	char leave[COME_BACK_MAX];   /* the cookie that says so, to be set; */
-	bool arrived;		     /* to be cleared */
-	bool device_known;	     /* learned by this call: must be set as cookie */
-	bool in;		     /* session, person and facts are valid */
-	bool half;		     /* a factor is due before anything else */
-	bool anew;		     /* and it is to be registered anew: a SESSION_ANEW */
-	bool late;  /* in by the password alone, and the enrolment's deadline is past: nothing goes on */
-	bool reset; /* not in, but session, person and facts are valid: who forgot the password is on the way */
+	bool post;
+	bool expired;	   /* a POST that came too late: its page is shown again, as for a GET */
+	bool token_new;	   /* must be set as cookie */
+	bool arrived;	   /* that one (back) is to be cleared */
+	bool device_known; /* learned by this call: must be set as cookie */
+	bool in;	   /* session, person and facts are valid */
+	bool half;	   /* a factor is due before anything else */
+	bool anew;	   /* and it is to be registered anew: a SESSION_ANEW */
+	bool late;	   /* in by the password alone, and the enrolment's deadline is past: nothing goes on */
+	bool reset;	   /* not in, but session, person and facts are valid: who forgot the password is on the way */
 	struct session session;
 	struct person person;
 	struct facts facts;
 	const struct requirement *unmet; /* first one; NULL: none */
 
 	struct buf view;
-	bool decided; /* page or redirect was said */
-	int errors;
-	bool password_right;	       /* typed in this call: of sessions that begin */
 	const struct attempt *attempt; /* within one: whose factor was right */
-	bool mailed;		       /* a mail waits: the outbox is told after the commit */
 	struct later later;
+	int errors;
+	bool decided;	     /* page or redirect was said */
+	bool password_right; /* typed in this call: of sessions that begin */
+	bool mailed;	     /* a mail waits: the outbox is told after the commit */
 };
 
 /* ---- what came in ---- */
