@@ -2,28 +2,18 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 
 import pytest
-from test_web_door import BUILD, SANITIZED, Client, Door, Member, Person, Visitor
+from test_web_door import BUILD, SANITIZED, Client, Door, Member, Visitor, served
 
 KOSMOCTL = BUILD / "ctl/kosmoctl"
 
 
 @pytest.fixture(scope="module")
 def door():
-    folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"m{i:03d}") for i in range(40)] + [Person(f"s{i:03d}") for i in range(6)]
-    d = Door(folder, people)
-    d.members = iter([p for p in people if isinstance(p, Member)])
-    d.staff = iter([p for p in people if not isinstance(p, Member)])
-    d.start()
-    yield d
-    d.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    yield from served(40, 6)
 
 
 def codes(view):

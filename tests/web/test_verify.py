@@ -1,13 +1,11 @@
 """A portal's question over the wire: in every state of a session, with a clock that moves, and for people who are shut out."""
 import base64
-import shutil
-import tempfile
 
 import pytest
 
-from test_web_door import STATES, Door, Member, Visitor, full, staff
+from test_web_door import STATES, Visitor, full, served, staff  # first: it knows where the others are
 from fake_web_keeper import FakeKeeper
-from harness import Person, wait_until
+from harness import wait_until
 from passkey import put_passkey
 from test_enrolld import Door as Alone
 
@@ -17,15 +15,7 @@ BACK = "path-" + base64.urlsafe_b64encode(PATH.encode()).decode().rstrip("=")
 
 @pytest.fixture(scope="module")
 def door():
-    folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"m{i:03d}") for i in range(20)] + [Person(f"s{i:03d}") for i in range(20)]
-    d = Door(folder, people)
-    d.members = iter([p for p in people if isinstance(p, Member)])
-    d.staff = iter([p for p in people if not isinstance(p, Member)])
-    d.start()
-    yield d
-    d.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    yield from served(20, 20)
 
 
 def verify(v, **fields):

@@ -217,10 +217,10 @@ class Visitor:
         return view["v.authenticators.0.id"]
 
 
-@pytest.fixture(scope="module")
-def door():
+def served(members, staff):
+    """A door with so many people of each kind, for a fixture to yield from; .members and .staff give each once."""
     folder = tempfile.mkdtemp(prefix="kosmo-")
-    people = [Member(f"m{i:03d}") for i in range(60)] + [Person(f"s{i:03d}") for i in range(30)]
+    people = [Member(f"m{i:03d}") for i in range(members)] + [Person(f"s{i:03d}") for i in range(staff)]
     d = Door(folder, people)
     d.members = iter([p for p in people if isinstance(p, Member)])
     d.staff = iter([p for p in people if not isinstance(p, Member)])
@@ -228,6 +228,11 @@ def door():
     yield d
     d.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def door():
+    yield from served(60, 30)
 
 
 def member(door):
