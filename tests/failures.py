@@ -81,7 +81,11 @@ class Site(Instance):
     def start(self, env=None):
         self.start_keeper()
         self.start_mailer()
+        self.start_enrolld()
+
+    def start_enrolld(self):
         # As under a service manager it starts nothing beside itself, and lives when the keeper dies.
+        self.enrolld_began = len(self.log("enrolld", 0))
         self.enrolld = Process([ENROLLD, "-c", self.conf], self.dir.parent / "enrolld.log", {"NOTIFY_SOCKET": str(self.shelf / "none")})
         wait_until(lambda: accepts(socket.AF_INET, ("127.0.0.1", self.port)) or not self.enrolld.alive(), 20, "enrolld")
 

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +39,37 @@ static void *real(const char *name)
 }
 
 /* The outbox works when the answers are out, and again while a mailer is not there: that is not an answer's work. */
+static bool outbox(void)
+{
+	static _Thread_local int is = -1;
+	char name[16] = "";
+	if (is < 0)
+		is = pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strncmp(name, "outbox", 6) == 0;
+	return is;
+}
+
 static void count(enum counted what)
 {
-	static _Thread_local int outbox = -1;
-	char name[16] = "";
-	if (outbox < 0)
-		outbox = pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strncmp(name, "outbox", 6) == 0;
-	if (!outbox)
+	if (!outbox())
 		counted[what]++;
+}
+
+/* A transaction is its thread's that began it or took part in it: whoever comes last commits for all of them
+ * (store/turn.h), which may be the outbox. What is rolled back was none. */
+static bool transaction(const char *sql)
+{
+	static _Thread_local bool writing;
+	bool begins = sqlite3_strnicmp(sql, "begin immediate", 15) == 0 || sqlite3_strnicmp(sql, "savepoint", 9) == 0;
+	bool undone = sqlite3_strnicmp(sql, "rollback", 8) == 0;
+	if (begins)
+		count(COUNTED_COMMITS);
+	else if (undone && writing && !outbox())
+		counted[COUNTED_COMMITS]--;
+	else if (!undone && sqlite3_strnicmp(sql, "begin", 5) != 0 && sqlite3_strnicmp(sql, "commit", 6) != 0 &&
+		 sqlite3_strnicmp(sql, "release", 7) != 0)
+		return false;
+	writing = begins;
+	return true;
 }
 
 #define EXPORT __attribute__((visibility("default")))
@@ -61,9 +85,7 @@ EXPORT int sqlite3_step(sqlite3_stmt *s)
 {
 	if (!sqlite3_stmt_busy(s)) {
 		const char *sql = sqlite3_sql(s);
-		if (sql != NULL && sqlite3_strnicmp(sql, "commit", 6) == 0)
-			count(COUNTED_COMMITS);
-		else if (sql == NULL || sqlite3_strnicmp(sql, "begin", 5) != 0)
+		if (sql == NULL || !transaction(sql))
 			count(sqlite3_stmt_readonly(s) ? COUNTED_READS : COUNTED_WRITES);
 	}
 	return ((int (*)(sqlite3_stmt *))real("sqlite3_step"))(s);
