@@ -32,7 +32,8 @@ enum mailcode_policy mailcode_policy_at(enum mailcode_policy policy, bool passke
 
 enum mailcode_policy mailcode_policy_web(const struct conf *c)
 {
-	return mailcode_policy_at(mailcode_policy_of(c->mailcode_web), !strcmp(c->passkey_web, "allowed"));
+	bool passkeys = c->passkey_web && !strcmp(c->passkey_web, "allowed"); /* NULL as above */
+	return mailcode_policy_at(mailcode_policy_of(c->mailcode_web), passkeys);
 }
 
 bool mailcode_usable(const struct person *p, const struct authenticator *au, size_t n, enum mailcode_policy policy)
