@@ -217,6 +217,9 @@ static void main_free(struct run *r)
 	faces_close(&r->faces);
 	buf_free(&r->logo_bytes);
 	talk_close(&r->talk);
+	/* what the libraries keep for a next time, or a leak would hide behind it */
+	pango_cairo_font_map_set_default(NULL);
+	cairo_debug_reset_static_data();
 }
 
 int main(int argc, char **argv)
