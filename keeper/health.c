@@ -9,11 +9,13 @@
 
 #define SAY_AGAIN_MS 60000
 
-static void complain(struct keeper *k, const struct errmsg *m)
+static void complain(struct keeper *k, enum err e, const struct errmsg *m)
 {
 	struct health *h = &k->health;
 	int64_t now = clock_mono_ms();
 	pthread_mutex_lock(&h->lock);
+	if (e == ERR_CORRUPT)
+		h->damaged_ms = now;
 	bool say = !h->ill || strcmp(h->said.text, m->text) != 0 || now - h->said_ms >= SAY_AGAIN_MS;
 	if (say) {
 		h->said = *m;
@@ -25,12 +27,14 @@ static void complain(struct keeper *k, const struct errmsg *m)
 		daemon_log(LOG_AUTHPRIV | LOG_ERR, "store: %s", m->text);
 }
 
+/* What is damaged in one place works in others all the time: that mends nothing. */
 static void recovered(struct keeper *k)
 {
 	struct health *h = &k->health;
 	pthread_mutex_lock(&h->lock);
-	bool was = h->ill;
-	h->ill = false;
+	bool was = h->ill && (!h->damaged_ms || clock_mono_ms() - h->damaged_ms >= SAY_AGAIN_MS);
+	if (was)
+		h->ill = false;
 	pthread_mutex_unlock(&h->lock);
 	if (was)
 		daemon_log(LOG_AUTHPRIV | LOG_NOTICE, "store: works again");
@@ -47,9 +51,10 @@ void health_before(struct keeper *k, struct store **st)
 	struct errmsg m = {""};
 	if (*st && store_intact(*st, &m))
 		give_up(st);
-	if (!*st && keeper_store(k, st, &m)) {
+	enum err e = *st ? ERR_NONE : keeper_store(k, st, &m);
+	if (e) {
 		*st = NULL;
-		complain(k, &m);
+		complain(k, e, &m);
 	}
 }
 
@@ -61,7 +66,7 @@ bool health_after(struct keeper *k, struct store **st)
 		return false;
 	enum err e = store_health(*st, &worked, &m);
 	if (e)
-		complain(k, &m);
+		complain(k, e, &m);
 	else if (worked)
 		recovered(k);
 	if (e == ERR_CORRUPT) /* its cache may hold what was read */

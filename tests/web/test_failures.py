@@ -123,6 +123,20 @@ def test_failure(site, failure):
     numbered(site, numbers, keeper)
 
 
+def test_damage_is_said_once(site):
+    """What is read elsewhere in the store meanwhile mends nothing, and would fill the log with both in turn."""
+    failure, = (p.values[0] for p in params() if p.values[0].name == "garbage in the middle of the store")
+    with broken(site, failure):
+        def both(person):
+            web = Web(site)
+            return web("/login").status, web.password(person).status
+
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(both, [next(UNUSED) for _ in range(12)])) == {(200, 500)}
+        wait_until(lambda: site.said(*failure.log), 3, "the damage")
+        assert len(site.said(*failure.log)) == 1 and not site.said("keeper", ["works again"]), site.log("keeper")
+
+
 def test_killed_before_the_answer(site):
     """Between the form and its answer, in the password and in the code: nothing was accepted, so that it is right again."""
     web, person = Web(site), next(UNUSED)
