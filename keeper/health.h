@@ -13,7 +13,7 @@ struct store;
 
 struct health {
 	pthread_mutex_t lock;
-	struct errmsg said; /* the last complaint */
+	struct errmsg said;	     /* the last complaint */
 	int64_t said_ms, damaged_ms; /* clock_mono_ms; damaged_ms: when damage was last met, 0: never */
 	bool ill;
 };
