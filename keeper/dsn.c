@@ -369,9 +369,9 @@ static enum err take_content(struct span part, struct dsn *d, bool *ret_id)
 		return ERR_NOTFOUND;
 	if (text.failed)
 		return ERR_NOMEM;
-	struct span s = {(const char *)text.data, (const char *)text.data + text.len};
 	if (!text.len)
 		return ERR_NONE;
+	struct span s = {(const char *)text.data, (const char *)text.data + text.len};
 	if (status)
 		take_status(s, d);
 	else if (!*ret_id)
