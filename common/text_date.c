@@ -2,7 +2,6 @@
 
 #include "common/text.h"
 #include "common/text_chars.h"
-#include <time.h>
 #include <unistr.h>
 
 /* The text becomes code points; a cursor walks over them and skips white space before what it takes. */
@@ -201,19 +200,24 @@ enum date_error text_birth_date(const char *s, size_t n, struct date today, stru
 	return DATE_OK;
 }
 
+/* Both by the civil calendar, whose 400 years have 146,097 days, with years that begin in March; in Japan, which has
+ * had no summer time since 1951. */
+
 struct date text_today(int64_t now)
 {
-	time_t t = (time_t)(now + 9 * 3600); /* no summer time since 1951 */
-	struct tm tm = {0};
+	const int64_t local = now + 9 * 3600;
+	int64_t days = local / 86400 - (local % 86400 < 0) + 719468; /* since 0000-03-01 */
+	int64_t era = (days >= 0 ? days : days - 146096) / 146097, in_era = days - era * 146097;
+	int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	int64_t day = in_era - (365 * year + year / 4 - year / 100), month = (5 * day + 2) / 153;
 
-	gmtime_r(&t, &tm);
-	return (struct date){
-	    .year = (int16_t)(tm.tm_year + 1900), .month = (int8_t)(tm.tm_mon + 1), .day = (int8_t)tm.tm_mday};
+	return (struct date){.year = (int16_t)(era * 400 + year + (month >= 10)),
+			     .month = (int8_t)(month < 10 ? month + 3 : month - 9),
+			     .day = (int8_t)(day - (153 * month + 2) / 5 + 1)};
 }
 
 int64_t text_midnight(struct date d)
 {
-	/* days since 1970-01-01 by the civil calendar, with years that begin in March, less nine hours */
 	int64_t y = d.year - (d.month <= 2), era = y / 400, in_era = y - era * 400;
 	int64_t day = (153 * (d.month + (d.month > 2 ? -3 : 9)) + 2) / 5 + d.day - 1;
 

@@ -16,17 +16,22 @@ static int64_t day_end(int64_t t)
 	return text_midnight(text_today(t)) + DAY;
 }
 
+/* The end of the last whole day within so many days. */
+static int64_t letter_end(const struct conf *conf, int64_t from)
+{
+	return day_end(from + conf->initial_password_days * DAY) - DAY;
+}
+
 int64_t enrol_letter_ends(const struct conf *conf, const struct person *p)
 {
-	return p->has_initial && p->initial_from ? day_end(p->initial_from + conf->initial_password_days * DAY) : 0;
+	return p->has_initial && p->initial_from ? letter_end(conf, p->initial_from) : 0;
 }
 
 static int64_t deadline(const struct conf *conf, const struct person *p)
 {
 	int64_t from = p->initial_from ? p->initial_from : p->created;
 	bool newcomer = conf->enrol_by && from >= conf->enrol_by;
-	int64_t days = newcomer && !conf->enrol_days ? conf->initial_password_days : conf->enrol_days;
-	int64_t end = days ? day_end(from + days * DAY) : 0;
+	int64_t end = conf->enrol_days ? day_end(from + conf->enrol_days * DAY) : newcomer ? letter_end(conf, from) : 0;
 	return end > conf->enrol_by ? end : conf->enrol_by;
 }
 

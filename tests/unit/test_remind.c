@@ -275,7 +275,7 @@ static void the_letters_end_is_told_to_who_has_not_begun(void **state)
 	struct person p;
 	put(w, &p, "hanako");
 	p.password[0] = '\0';
-	p.initial_from = before(90) - (int64_t)30 * DAY;
+	p.initial_from = before(90) - (int64_t)29 * DAY;
 	add(w, &p);
 	w->conf.initial_password_days = 90; /* ends 30 days before the deadline */
 	walk(w, before(37));

@@ -2,6 +2,7 @@
 
 #include "common/text.h"
 #include "tests/unit/unit.h"
+#include <time.h>
 
 static const struct date today = {2025, 10, 15};
 
@@ -273,6 +274,13 @@ static void japans_day(void **state)
 	assert_string_equal(b, "2025-10-15");
 	text_date_iso((struct date){0}, b);
 	assert_string_equal(b, "0000-00-00");
+	for (int64_t t = -2208988800; t < 13569465600; t += 7 * 3600 + 1) { /* 1900 to 2400, as the C library has it */
+		time_t local = (time_t)(t + 9 * 3600);
+		struct date d = text_today(t);
+		struct tm tm;
+		assert_non_null(gmtime_r(&local, &tm));
+		assert_true(d.year == tm.tm_year + 1900 && d.month == tm.tm_mon + 1 && d.day == tm.tm_mday);
+	}
 }
 
 int main(void)
