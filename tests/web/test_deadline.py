@@ -133,7 +133,7 @@ def test_a_letter_that_is_too_old(site):
     """Only whoever has it learns so."""
     put_back(site, 120, NEW)
     b = Http(site, "192.0.2.8").password(NEW, site.initial(NEW.login))
-    assert b.status == 200 and f"could be used until {english(day(-30))}." in b.text and "new letter" in b.text
+    assert b.status == 200 and f"could be used until {english(day(-31))}." in b.text and "new letter" in b.text
     assert b.get("/").to == "/login"
     b.password(NEW, "abcd-efgh-jkmn-pqrs")
     assert b.status == 200 and "could be used until" not in b.text and b.error.startswith("The user ID or the password")
