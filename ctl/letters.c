@@ -155,6 +155,16 @@ static enum err letters_all(struct letters *x)
 	return e;
 }
 
+/* Named before, in whatever letters: one sheet a person. */
+static bool letters_again(const struct args *a, size_t n, const char *login)
+{
+	char other[LOGIN_MAX + 1];
+	for (size_t i = 0; i < n; i++)
+		if (ctl_login(a->word[i], other) && strcmp(other, login) == 0)
+			return true;
+	return false;
+}
+
 /* Those named: each exists and has one, or nothing is done. */
 static enum ctl_exit letters_named(struct letters *x)
 {
@@ -166,6 +176,8 @@ static enum ctl_exit letters_named(struct letters *x)
 			struct person p;
 			if (!ctl_login(x->a->word[i], login))
 				return CTL_INPUT;
+			if (letters_again(x->a, i, login))
+				continue;
 			enum err e = store_person_by_login(x->c->st, login, &p);
 			if (e == ERR_NOTFOUND) {
 				r = ctl_input("%s: there is no such person", login);
@@ -243,8 +255,26 @@ static enum err letters_whole(struct letters *x)
 	return e;
 }
 
+static void letters_say_json(const struct letters *x)
+{
+	struct json j = {.f = stdout};
+	json_object(&j, NULL);
+	if (x->path)
+		json_str(&j, "file", x->printed ? x->path : NULL);
+	json_int(&j, x->path ? "printed" : "waiting", x->printed);
+	if (x->path)
+		json_int(&j, "not_printed", x->left);
+	json_int(&j, "held", x->later);
+	json_int(&j, "void", x->lapsed);
+	json_end(&j, '}');
+}
+
 static void letters_say(const struct letters *x)
 {
+	if (x->c->json) {
+		letters_say_json(x);
+		return;
+	}
 	if (x->path && x->printed)
 		(void)printf("%" PRId64 " letter%s in %s: print and then delete it\n", x->printed,
 			     x->printed == 1 ? "" : "s", x->path);
@@ -263,19 +293,10 @@ static void letters_say(const struct letters *x)
 
 static enum ctl_exit letters_count(struct letters *x)
 {
-	struct json j = {.f = stdout};
 	enum err e = letters_all(x);
 	if (e)
 		return ctl_failed(e, "letters", &x->m);
-	if (!x->c->json) {
-		letters_say(x);
-		return CTL_OK;
-	}
-	json_object(&j, NULL);
-	json_int(&j, "waiting", x->printed);
-	json_int(&j, "held", x->later);
-	json_int(&j, "void", x->lapsed);
-	json_end(&j, '}');
+	letters_say(x);
 	return CTL_OK;
 }
 
@@ -331,7 +352,10 @@ static enum ctl_exit letters_sample(struct letters *x)
 		e = letters_whole(x);
 	if (e)
 		return ctl_failed(e, x->path, &x->m);
-	(void)printf("%" PRId64 " sample%s in %s\n", x->printed, x->printed == 1 ? "" : "s", x->path);
+	if (x->c->json)
+		letters_say_json(x);
+	else
+		(void)printf("%" PRId64 " sample%s in %s\n", x->printed, x->printed == 1 ? "" : "s", x->path);
 	return x->left ? CTL_FAILED : CTL_OK;
 }
 
@@ -347,7 +371,7 @@ static enum ctl_exit letters_template(const char *lang)
 
 /* ---- the command ---- */
 
-static enum ctl_exit letters_options(const struct args *a)
+static enum ctl_exit letters_options(const struct ctl *c, const struct args *a)
 {
 	static const enum args_option languages[] = {OPT_LANG, OPT_TEMPLATE};
 	const char *const *v = a->value;
@@ -356,6 +380,8 @@ static enum ctl_exit letters_options(const struct args *a)
 		if (lang && strcmp(lang, "ja") != 0 && strcmp(lang, "en") != 0)
 			return ctl_usage("letters: languages are ja and en");
 	}
+	if (v[OPT_TEMPLATE] && (c->json || v[OPT_PDF] || v[OPT_CSV] || v[OPT_SAMPLE] || v[OPT_LANG] || a->n_word))
+		return ctl_usage("letters: --template prints a text, and takes nothing beside it");
 	if (v[OPT_PDF] && v[OPT_CSV])
 		return ctl_usage("letters: give --pdf or --csv");
 	if (!v[OPT_PDF] && !v[OPT_CSV] && (a->n_word || v[OPT_SAMPLE] || v[OPT_LANG]))
@@ -395,7 +421,7 @@ enum ctl_exit letters_run(struct ctl *c, const struct args *a)
 	struct letters x = {
 	    .c = c, .a = a, .path = path, .csv = a->value[OPT_CSV], .file = PASSFILE_NONE, .out = LETTERS_OUT_NONE};
 	bool left = false;
-	enum ctl_exit r = letters_options(a);
+	enum ctl_exit r = letters_options(c, a);
 	if (!r && a->value[OPT_TEMPLATE])
 		return letters_template(a->value[OPT_TEMPLATE]);
 	ctl_catch_stop();

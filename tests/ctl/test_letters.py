@@ -79,7 +79,9 @@ def test_for_a_print_house(w):
 
 def test_some_of_them(w):
     assert w("letters", "--pdf", w.work / "a.pdf", "ken", "nobody").exit == INPUT and waiting(w) == 3
-    assert w("letters", "--pdf", w.work / "a.pdf", "ken").exit == OK and waiting(w) == 2
+    said = w("letters", "--json", "--pdf", w.work / "a.pdf", "ken", "KEN", "ken")
+    assert said.exit == OK and waiting(w) == 2 and len(pages(w.work / "a.pdf")) == 1, said
+    assert said.json() == {"file": str(w.work / "a.pdf"), "printed": 1, "not_printed": 0, "held": 0, "void": 0}
     assert w("letters", "--pdf", w.work / "b.pdf", "ken").exit == INPUT and not (w.work / "b.pdf").exists()
     # a new password takes the place of the one that waits; one in a file makes it void; who is disabled waits on
     assert w("user", "reissue", "--letters", "hanako").exit == OK and waiting(w) == 2
@@ -87,12 +89,16 @@ def test_some_of_them(w):
     assert w("user", "disable", "yoshi").exit == OK
     said = w("letters", "--pdf", w.work / "c.pdf")
     assert said.exit == OK and "1 waiting on" in said.out and not (w.work / "c.pdf").exists()
+    said = w("letters", "--json", "--csv", w.work / "c.csv").json()
+    assert said == {"file": None, "printed": 0, "not_printed": 0, "held": 1, "void": 0} and not (w.work / "c.csv").exists(), said
+    assert w("letters", "--json", "--sample", "--lang", "en", "--csv", w.work / "s.csv").json()["printed"] == 1
     assert w("user", "enable", "yoshi").exit == OK and waiting(w) == 1
     assert w("user", "add", "--letters", "--birth-date", "1950-01-31", "mika").exit == OK and waiting(w) == 2
 
 
 def test_wrong_calls(w):
-    for args in (["--pdf", "a", "--csv", "b"], ["ken"], ["--sample"], ["--lang", "fr", "--pdf", "a"], ["--template", "fr"]):
+    for args in (["--pdf", "a", "--csv", "b"], ["ken"], ["--sample"], ["--lang", "fr", "--pdf", "a"], ["--template", "fr"], ["--template", "ja", "--json"],
+                 ["--template", "ja", "--sample", "--pdf", "a"], ["--template", "ja", "ken"]):
         assert w("letters", *args).exit == USAGE, args
     assert w("import", "--letters", "--passwords", "x", w.sheet(PEOPLE)).exit == USAGE
     assert w("user", "add", "--letters", "--passwords", "x", "joe").exit == USAGE
