@@ -32,7 +32,7 @@ const all = s => [...document.querySelectorAll(s)].filter(e => e.checkVisibility
 const loaded = performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'));
 const wide = document.documentElement.clientWidth, focus = document.activeElement;
 return {
-	h1: all('h1').length, main: all('main .main').length, lang: document.documentElement.lang, title: document.title,
+	h1: all('h1').length, main: all('main .main').length, on: all('main button, main a.button').length, lang: document.documentElement.lang, title: document.title,
 	errors: all('.errors:not(#passkey-said)').length, focus: focus ? focus.className : '', width: document.documentElement.scrollWidth,
 	out: all('main *').filter(e => e.getBoundingClientRect().right > wide + 1).map(e => e.outerHTML.slice(0, 100)),
 	bytes: loaded.map(e => e.encodedBodySize), from: loaded.map(e => e.name)
@@ -83,7 +83,7 @@ class Inspector(Visitor):
         at = d.execute_script(LOOK)
         self.screen(self.width)
         for yes, what in ((at["h1"] == 1, f"{at['h1']} headings h1"), (at["main"] <= 1, f"{at['main']} primary buttons"),
-                          (at["lang"] == self.lang, f"lang={at['lang']}"), (at["width"] <= 320, f"{at['width']} px wide at 320: {at['out']}"),
+                          (at["on"] > 0, "no button onward"), (at["lang"] == self.lang, f"lang={at['lang']}"), (at["width"] <= 320, f"{at['width']} px wide at 320: {at['out']}"),
                           (at["title"].startswith(CHECK[self.lang]) == bool(at["errors"]), f"title {at['title']!r} with {at['errors']} boxes of errors"),
                           (not at["errors"] or self.without or "errors" in at["focus"], f"the focus is not at the errors but at {at['focus']!r}"),
                           (sum(at["bytes"]) + HEADERS * (len(at["bytes"]) + 1) + FAVICON < MOST_BYTES, f"{at['bytes']} bytes"),
