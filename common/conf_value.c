@@ -334,7 +334,7 @@ static enum err set_email(struct conf *c, const struct conf_option *o, const cha
 	if (e == ERR_NOMEM)
 		return e;
 	if (e != ERR_NONE)
-		return err_set(why, ERR_INVALID, "\"%s\" is not an e-mail address; write it like info@example.org",
+		return err_set(why, ERR_INVALID, "\"%s\" is not an email address; write it like info@example.org",
 			       text);
 	return store(c, o, (const char *)canonical.data, canonical.len);
 }

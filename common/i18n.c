@@ -100,6 +100,16 @@ const char *i18n_pick(const char *accept, const char *fallback)
 	return best;
 }
 
+void i18n_date(const char *lang, struct date d, char ret[static I18N_TIME])
+{
+	static const char *const month[] = {"January", "February", "March",	"April",   "May",      "June",
+					    "July",    "August",   "September", "October", "November", "December"};
+	if (lang && !strcmp(lang, "ja"))
+		snprintf(ret, I18N_TIME, "%d年%d月%d日", d.year, d.month, d.day);
+	else
+		snprintf(ret, I18N_TIME, "%d %s %d", d.day, month[(unsigned)(d.month - 1) % 12], d.year);
+}
+
 void i18n_time(const char *lang, int64_t t, char ret[static I18N_TIME])
 {
 	time_t when = t;
@@ -107,6 +117,12 @@ void i18n_time(const char *lang, int64_t t, char ret[static I18N_TIME])
 	ret[0] = '\0';
 	if (!localtime_r(&when, &tm))
 		return;
-	snprintf(ret, I18N_TIME, !strcmp(lang, "ja") ? "%d年%d月%d日 %d時%02d分" : "%04d-%02d-%02d %02d:%02d",
-		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
+	i18n_date(lang,
+		  (struct date){.year = (int16_t)(tm.tm_year + 1900),
+				.month = (int8_t)(tm.tm_mon + 1),
+				.day = (int8_t)tm.tm_mday},
+		  ret);
+	size_t n = strlen(ret);
+	snprintf(ret + n, I18N_TIME - n, lang && !strcmp(lang, "ja") ? " %d時%02d分" : ", %02d:%02d", tm.tm_hour,
+		 tm.tm_min);
 }

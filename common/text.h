@@ -56,7 +56,7 @@ bool text_login_staff(const char *s);
 /* A typed login made canonical: NFKC, outer white space dropped, ASCII letters lower. ERR_INVALID unless then
  * 1..LOGIN_MAX of [a-z0-9._@-] beginning with a letter, digit or underscore ('_' allowed too). */
 enum err text_login(const char *s, size_t n, struct buf *ret);
-/* A typed e-mail address made canonical (NFKC, trimmed, domain lower). ERR_INVALID unless ASCII, one @, a domain with a
+/* A typed email address made canonical (NFKC, trimmed, domain lower). ERR_INVALID unless ASCII, one @, a domain with a
  * dot (or "localhost"), no spaces or control characters, at most EMAIL_MAX. Dots where carriers allowed them
  * (a..b@docomo.ne.jp) are accepted. */
 enum err text_email(const char *s, size_t n, struct buf *ret);

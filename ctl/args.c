@@ -27,7 +27,7 @@ static const struct {
 		   "accept LOGIN although a system account (uid below 1000) has it; may be repeated"},
     [OPT_NAME] = {"name", 0, false, "NAME", "the person's name"},
     [OPT_BIRTH] = {"birth-date", 0, false, "DATE", "birth date: 1980-01-31, S55.1.31 and the like"},
-    [OPT_EMAIL] = {"email", 0, false, "ADDRESS", "e-mail address (\"\" takes it away); it must be confirmed anew"},
+    [OPT_EMAIL] = {"email", 0, false, "ADDRESS", "email address (\"\" takes it away); it must be confirmed anew"},
     [OPT_EMAIL_OPTIONAL] = {"email-optional", 0, false, "YES",
 			    "yes: they need not have an address; no: as the configuration says"},
     [OPT_ROLE] = {"role", 0, false, "ROLE", "member or staff; only staff log in through PAM"},

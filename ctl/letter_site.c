@@ -34,13 +34,13 @@ static const struct {
      N_("Read the QR code above with the camera of your smartphone. On a computer, type this address: {url}")},
     {".step ", N_("Type the user ID and the initial password, and press \"Log in\".")},
     {".step ", N_("Type your birth date. Then read the terms of use and agree to them.")},
-    {".step ", N_("Open the mail that we send you, and confirm your e-mail address.")},
+    {".step ", N_("Open the mail that we send you, and confirm your email address.")},
     {".step ", N_("Choose how you will log in from now on, and set a password of your own.")},
     {".step ", N_("Register the way that you chose, as the page shows. That is all.")},
     {NULL, ""},
     {"", N_("You may stop at any time. When you log in again, you go on from where you were.")},
     {"",
-     N_("Please keep this letter safe, and show it to nobody. We never ask for your password by telephone or e-mail.")},
+     N_("Please keep this letter safe, and show it to nobody. We never ask for your password by telephone or email.")},
     {".foot ", N_("Questions: {contact}")},
 };
 

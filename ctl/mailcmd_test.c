@@ -131,7 +131,7 @@ enum ctl_exit mailcmd_test(struct ctl *c, const struct args *a)
 	struct errmsg m = {""};
 	bool there = false;
 	if (text_email(a->word[0], strlen(a->word[0]), &to) != ERR_NONE)
-		return ctl_input("%s: not an e-mail address", a->word[0]);
+		return ctl_input("%s: not an email address", a->word[0]);
 	enum ctl_exit r = ctl_conf(c);
 	if (r)
 		return r;

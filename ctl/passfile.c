@@ -108,8 +108,10 @@ enum err passfile_open(struct passfile *p, const char *path, struct errmsg *m)
 		passfile_attend(p);
 		return ERR_NONE;
 	}
-	e = errno == EEXIST ? err_set(m, ERR_EXISTS, "%s exists already: name a new file, or delete it if an interrupted run left it", p->path)
-			    : err_set(m, ERR_IO, "%s: %s", p->path, strerror(errno));
+	e = errno == EEXIST
+		? err_set(m, ERR_EXISTS,
+			  "%s exists already: name a new file, or delete it if an interrupted run left it", p->path)
+		: err_set(m, ERR_IO, "%s: %s", p->path, strerror(errno));
 	(void)close(p->dir);
 	p->dir = -1;
 	return e;

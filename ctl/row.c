@@ -119,7 +119,7 @@ const char *row_email(const char *s, size_t n, char ret[static EMAIL_MAX + 1])
 	AUTO_BUF b = BUF_INIT;
 	row_trim(&s, &n);
 	if (n && (text_email(s, n, &b) || !buf_str(&b) || b.len > EMAIL_MAX))
-		return "email: it is no e-mail address";
+		return "email: it is no email address";
 	(void)snprintf(ret, EMAIL_MAX + 1, "%s", n ? buf_str(&b) : "");
 	return NULL;
 }

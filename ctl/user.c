@@ -283,12 +283,12 @@ static void user_show_text(const struct ctl *c, const struct user_all *u)
 	(void)printf("%-16s %s\n", "access", u->why.text);
 	user_birth(p, b);
 	(void)printf("%-16s %s%s\n", "birth date", b, p->birth_confirmed ? " (confirmed)" : "");
-	(void)printf("%-16s %s%s\n", "e-mail", p->email,
+	(void)printf("%-16s %s%s\n", "email", p->email,
 		     !p->email[0]	 ? p->email_optional ? "none (need not have one)" : ""
 		     : p->email_verified ? " (confirmed)"
 					 : " (not confirmed)");
 	if (u->former[0])
-		(void)printf("%-16s %s (user enable --former-email puts it back)\n", "former e-mail", u->former);
+		(void)printf("%-16s %s (user enable --former-email puts it back)\n", "former email", u->former);
 	(void)printf("%-16s %s\n", "language", p->locale);
 	user_show_own(c, p);
 	user_show_initial(c, p);

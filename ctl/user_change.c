@@ -371,7 +371,7 @@ static enum err user_enable_fn(struct ctl *c, struct person *p, const void *arg,
 		return e;
 	p->disabled = false;
 	p->frozen = 0;
-	(void)snprintf(what, 64, "enabled%s", put_back ? ", with the former e-mail address" : "");
+	(void)snprintf(what, 64, "enabled%s", put_back ? ", with the former email address" : "");
 	if (put_back) {
 		memcpy(p->email, former, sizeof p->email);
 		p->email_verified = true;

@@ -33,7 +33,7 @@ static bool why_account(const struct ctl *c, const struct person *p, int64_t now
 	if (p->frozen)
 		return why_say(
 		    w, "frozen",
-		    "cannot log in: frozen since %s, when the link in the mail to the former e-mail address "
+		    "cannot log in: frozen since %s, when the link in the mail to the former email address "
 		    "was pressed (\"this was not me\"); when you know who is who, kosmoctl user enable undoes it",
 		    date);
 	ctl_time_local(p->expires, date);
@@ -171,9 +171,9 @@ static bool why_late(const struct facts *f, int64_t now, struct why *w)
 static bool why_unfinished(const struct person *p, const struct facts *f, struct why *w)
 {
 	static const char *const steps[] = {
-	    [REQ_BIRTH] = "confirming the birth date",	  [REQ_TERMS] = "accepting the terms",
-	    [REQ_EMAIL] = "confirming an e-mail address", [REQ_METHOD] = "choosing a method",
-	    [REQ_PASSWORD] = "setting a password",	  [REQ_AUTHENTICATOR] = "registering an app",
+	    [REQ_BIRTH] = "confirming the birth date",	 [REQ_TERMS] = "accepting the terms",
+	    [REQ_EMAIL] = "confirming an email address", [REQ_METHOD] = "choosing a method",
+	    [REQ_PASSWORD] = "setting a password",	 [REQ_AUTHENTICATOR] = "registering an app",
 	    [REQ_SHEET] = "making a new sheet of codes",
 	};
 	const struct requirement *web = require_first(f, DOOR_WEB);

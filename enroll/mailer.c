@@ -70,7 +70,7 @@ static void deliver(struct mailer *m, void *carrier, const struct wire_msg *in, 
 	if (!from) /* into a Maildir mails may go without a sender: RFC 5321's null reverse-path */
 		from = "";
 	if (!is_address(to) || (*from && !is_address(from)))
-		mailer_result(ret, MAILER_PERMANENT, 0, "not an e-mail address");
+		mailer_result(ret, MAILER_PERMANENT, 0, "not an email address");
 	else if (!message || message->len == 0 || memchr(message->data, '\0', message->len))
 		mailer_result(ret, MAILER_PERMANENT, 0, "not a mail");
 	else {

@@ -1,4 +1,4 @@
-/* A person's e-mail address gives way to another one, and what can be done about it from the former address. */
+/* A person's email address gives way to another one, and what can be done about it from the former address. */
 #ifndef KOSMO_ADDRESS_H
 #define KOSMO_ADDRESS_H
 

@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include "common/fill.h"
-#include "common/i18n.h"
 #include "keeper/enrol.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,13 +69,7 @@ int64_t enrol_days_left(int64_t until, int64_t now)
 
 void enrol_day(const char *lang, int64_t until, char ret[static ENROL_TEXT])
 {
-	static const char *const month[] = {"January", "February", "March",	"April",   "May",      "June",
-					    "July",    "August",   "September", "October", "November", "December"};
-	const struct date d = text_today(until - 1);
-	if (!strcmp(lang, "ja"))
-		snprintf(ret, ENROL_TEXT, "%d年%d月%d日", d.year, d.month, d.day);
-	else
-		snprintf(ret, ENROL_TEXT, "%d %s %d", d.day, month[d.month - 1], d.year);
+	i18n_date(lang, text_today(until - 1), ret);
 }
 
 void enrol_left(const char *lang, int64_t until, int64_t now, char ret[static ENROL_TEXT])

@@ -10,6 +10,7 @@
 #define KOSMO_ENROL_H
 
 #include "common/conf.h"
+#include "common/i18n.h"
 #include "keeper/store/store.h"
 
 #define ENROL_SOON 14 /* days before the end from which on it is said from the first page on */
@@ -34,7 +35,7 @@ bool enrol_late(const struct enrol *e, int64_t now);
 /* Of the day that ends at `until`: 0 on the day itself, negative after it. */
 int64_t enrol_days_left(int64_t until, int64_t now);
 
-#define ENROL_TEXT 64
+#define ENROL_TEXT I18N_TIME
 /* "31 March 2027", in Japanese "2027年3月31日". */
 void enrol_day(const char *lang, int64_t until, char ret[static ENROL_TEXT]);
 /* "in 12 days", "tomorrow", "today". */

@@ -1,4 +1,4 @@
-/* An e-mail address is confirmed: a code and a link go there, typed or pressed they make it the person's. The same
+/* An email address is confirmed: a code and a link go there, typed or pressed they make it the person's. The same
  * pages serve the enrolment and, later, a change of the address. */
 #include "config.h"
 
@@ -125,11 +125,10 @@ static void form(struct call *c, const struct way *w)
 	if (!c->post) {
 		form_page(c, w);
 	} else if (!typed[0]) {
-		view_error(c, "email", T(c, N_("Please type your e-mail address.")));
+		view_error(c, "email", T(c, N_("Please type your email address.")));
 		form_page(c, w);
 	} else if (text_email(typed, strlen(typed), &address) || !buf_str(&address)) {
-		view_error(c, "email",
-			   T(c, N_("This is not an e-mail address. Please type it as in name@example.jp.")));
+		view_error(c, "email", T(c, N_("This is not an email address. Please type it as in name@example.jp.")));
 		form_page(c, w);
 	} else if (w->purpose == CODE_NEW_EMAIL && c->person.email_verified &&
 		   !strcmp(buf_str(&address), c->person.email)) {

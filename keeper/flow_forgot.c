@@ -266,10 +266,9 @@ void flow_forgot_id(struct call *c)
 		return;
 	}
 	if (!email[0])
-		view_error(c, "email", T(c, N_("Please type your e-mail address.")));
+		view_error(c, "email", T(c, N_("Please type your email address.")));
 	else if (text_email_key(email, strlen(email), &address) || !buf_str(&address))
-		view_error(c, "email",
-			   T(c, N_("This is not an e-mail address. Please type it as in name@example.jp.")));
+		view_error(c, "email", T(c, N_("This is not an email address. Please type it as in name@example.jp.")));
 	const char *bad = birth_complaint(c, call_field(c, "birth_date"), &birth);
 	if (bad)
 		view_error(c, "birth_date", bad);

@@ -79,7 +79,7 @@ static const struct how {
 	const char *both, *alone;
 } hows[] = {
     {FACTOR_TOTP, N_("Password and a code from the authenticator app"), N_("A code from the authenticator app")},
-    {FACTOR_MAILCODE, N_("Password and a code by e-mail"), N_("A code by e-mail")},
+    {FACTOR_MAILCODE, N_("Password and a code by email"), N_("A code by email")},
     {FACTOR_PASSKEY, N_("Password and a passkey"), N_("A passkey")},
     {FACTOR_RECOVERY, N_("Password and a recovery code"), N_("A recovery code")},
 };

@@ -206,7 +206,7 @@ static enum err mailcode_register(struct call *c, struct person *p, const struct
 	struct authenticator a = {
 	    .person = p->id, .kind = FACTOR_MAILCODE, .confirmed = true, .last_step = -1, .created = c->now};
 	enum err e = ERR_NONE;
-	snprintf(a.name, sizeof a.name, "%s", T(c, N_("Codes by e-mail")));
+	snprintf(a.name, sizeof a.name, "%s", T(c, N_("Codes by email")));
 	if (there->kind != FACTOR_NONE)
 		a = *there;
 	else

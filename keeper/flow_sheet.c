@@ -1,4 +1,4 @@
-/* For people without e-mail, and perhaps without a phone: saying so, and codes on a sheet of paper as a way of their
+/* For people without email, and perhaps without a phone: saying so, and codes on a sheet of paper as a way of their
  * own. The sheet waits in the store as an unconfirmed authenticator, of whose secret the codes are made, so that a
  * reload or another device shows the same; its codes count, and the old ones are void, once one of them was typed back.
  */

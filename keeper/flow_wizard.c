@@ -1,4 +1,4 @@
-/* The first login: birth date, terms, method, own password, done; the e-mail address is in flow_email.c. No step is
+/* The first login: birth date, terms, method, own password, done; the email address is in flow_email.c. No step is
  * stored: see require.h. */
 #include "config.h"
 

@@ -7,8 +7,8 @@
 const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 	[MAIL_VERIFY] = {
 		.name = "verify", .needs = "code link", .may = "", .urgent = true,
-		.subject = N_("Please confirm your e-mail address"),
-		.body = N_("Please confirm that this is your e-mail address.\n\n"
+		.subject = N_("Please confirm your email address"),
+		.body = N_("Please confirm that this is your email address.\n\n"
 			  "Type this confirmation code on the page that you have open:\n\n"
 			  "    {code}\n\n"
 			  "or open this page and press the button there:\n\n"
@@ -94,7 +94,7 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 		.subject = N_("Your new password"),
 		.body = N_("This mail is for: {name}\n\n"
 			  "A new password was asked for, because the old one is forgotten.\n\n"
-			  "Several people use this e-mail address. To keep each of them safe, we do not let a mail to "
+			  "Several people use this email address. To keep each of them safe, we do not let a mail to "
 			  "it alone change a password.\n\n"
 			  "Please ask the help desk: they send you a new letter, or give you a code that can be used "
 			  "once.\n\n"
@@ -114,22 +114,22 @@ const struct mail_text_row mail_texts[MAIL_TEXTS] = {
 			  "There is nothing to do.\n")},
 	[MAIL_ADDRESS_FORMER] = {
 		.name = "address-former", .needs = "link", .may = "time", .urgent = false,
-		.subject = N_("Your e-mail address was changed"),
-		.body = N_("The e-mail address of your account was changed. ({time})\n"
+		.subject = N_("Your email address was changed"),
+		.body = N_("The email address of your account was changed. ({time})\n"
 			  "This address is not used for it any more.\n\n"
 			  "If this was you, there is nothing to do.\n\n"
 			  "If this was not you, please open this page within 7 days and stop the account there:\n\n"
 			  "{link}\n")},
 	[MAIL_ADDRESS_NEW] = {
 		.name = "address-new", .needs = "", .may = "time", .urgent = false,
-		.subject = N_("This is now your e-mail address"),
-		.body = N_("This is now the e-mail address of your account. ({time})\n"
+		.subject = N_("This is now your email address"),
+		.body = N_("This is now the email address of your account. ({time})\n"
 			  "Codes and important notices come here from now on.\n\n"
 			  "If this was not you, please contact us at once.\n")},
 	[MAIL_FROZEN] = {
 		.name = "account-stopped", .needs = "", .may = "time", .urgent = false,
 		.subject = N_("Your account was stopped"),
-		.body = N_("Your account was stopped: from its former e-mail address we were told that somebody else had "
+		.body = N_("Your account was stopped: from its former email address we were told that somebody else had "
 			  "changed the address. ({time})\n\n"
 			  "Nobody can log in until we have looked into it. Please contact us.\n")},
 	[MAIL_NEW_BROWSER] = {

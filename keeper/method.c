@@ -17,13 +17,13 @@ const struct method methods[] = {
      N_("One more thing: register the authenticator app now. It takes about 3 minutes."),
      N_("After that you log in with your password and the digits from the app."), N_("Register the app now"),
      N_("Its digits will no longer be accepted here. The app itself stays on your phone.")},
-    {FACTOR_MAILCODE, "mail", "/mailcode", mailcode_begin, N_("Codes by e-mail"),
+    {FACTOR_MAILCODE, "mail", "/mailcode", mailcode_begin, N_("Codes by email"),
      N_("Each time you log in we mail you 6 digits. It is simple, but the least safe of the ways; you can add a better "
 	"one "
 	"later."),
      N_("One more thing: we mail a code to your address, and you type it. It takes about 1 minute."),
      N_("After that you log in with your password and a code that we mail to you each time."), N_("Mail me a code now"),
-     N_("We will no longer mail you codes to log in with. Your e-mail address stays as it is.")},
+     N_("We will no longer mail you codes to log in with. Your email address stays as it is.")},
     {FACTOR_RECOVERY, "sheet", "/sheet", sheet_prepare, N_("A sheet of codes on paper"),
      N_("You print or write down 10 codes. Each time you log in you type the next one and cross it out."),
      N_("One more thing: make your sheet of codes now. You need a printer, or paper and a pen."),

@@ -65,7 +65,7 @@ const char *new_password_words(const struct keeper *k, const char *lang, enum pa
 		       "belong together."));
 	case PASSWORD_PERSONAL:
 		return i18n(lang,
-			    N_("The password holds your name, user ID, e-mail address or birth date. Please choose "
+			    N_("The password holds your name, user ID, email address or birth date. Please choose "
 			       "another one."));
 	case PASSWORD_SAME:
 		break;

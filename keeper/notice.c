@@ -75,7 +75,7 @@ enum err notice_factor(struct keeper *k, struct store *st, const struct id *pers
 	enum err e = store_person_by_id(st, person, &p);
 	const struct fill values[] = {
 	    {"name", i18n(mail_language(k, &p),
-			  kind == FACTOR_MAILCODE ? N_("Codes by e-mail") : N_("Codes from your authenticator app"))},
+			  kind == FACTOR_MAILCODE ? N_("Codes by email") : N_("Codes from your authenticator app"))},
 	    {NULL, NULL}};
 	if (!e)
 		e = tell(k, st, &p.id, &p, text, values, now, ret_told);

@@ -46,7 +46,7 @@ def test_the_former_address_is_put_back(h):
     assert h.show("hanako")["state"] == "disabled", "the admin's own word comes first"
     put(h, "frozen", "hanako", "old@example.jp")
     had = mails(h)
-    assert "former e-mail address" in h("user", "enable", "--former-email", "hanako").out
+    assert "former email address" in h("user", "enable", "--former-email", "hanako").out
     p = h.show("hanako")
     assert (p["email"], p["email_verified"], p["disabled"]) == ("old@example.jp", True, False)
     assert mails(h) == had + 1, "it is told"

@@ -221,8 +221,8 @@ static void a_new_address_is_told_at_both(void **state)
 	assert_int_equal(store_code_put(w->st, &code, "123456", NULL), ERR_NONE);
 	in_transaction(w, address_replace(&w->k, w->st, &w->p, "new@example.jp", &by, &mailed));
 	assert_true(mailed);
-	heard_at(w, "taro@example.jp", "Your e-mail address was changed", NOW);
-	heard_at(w, "new@example.jp", "This is now your e-mail address", NOW);
+	heard_at(w, "taro@example.jp", "Your email address was changed", NOW);
+	heard_at(w, "new@example.jp", "This is now your email address", NOW);
 	silence(w, NOW);
 	/* what lies in the former mailbox opens nothing */
 	assert_int_equal(store_code_live(w->st, &w->p.id, CODE_LOGIN, NOW, &code), ERR_NOTFOUND);

@@ -21,7 +21,7 @@ from test_web_door import Member as Fresh  # noqa: E402
 
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
 DAY = 86400
-FORMER, NOW, STOPPED = "Your e-mail address was changed", "This is now your e-mail address", "Your account was stopped"
+FORMER, NOW, STOPPED = "Your email address was changed", "This is now your email address", "Your account was stopped"
 MAIN, SCANNED, JAPANESE = (Member(n) for n in ("mainpath", "scanned", "nihon"))
 
 
@@ -73,7 +73,7 @@ def test_changed_told_and_stopped(site):
         b.at("/account/email").fill(email=MAIN.email)
         assert "have now" in b.error("email") and MAIN.email in b.text
         b.fill(email="no address")
-        assert "not an e-mail address" in b.error("email")
+        assert "not an email address" in b.error("email")
         b.fill(email="mistyped@example.jp")
         b.at("/account/email/sent").press("a[href='/account/email']")
         b.at("/account/email").fill(email="main.new@example.jp")
@@ -88,7 +88,7 @@ def test_changed_told_and_stopped(site):
         assert shown(site, MAIN)["email"] == MAIN.email, "until it is confirmed nothing changes"
         b.fill(code=code)
         b.at("/account")
-        assert "new e-mail address is confirmed" in b.text and "main.new@example.jp" in b.text and MAIN.email not in b.text
+        assert "new email address is confirmed" in b.text and "main.new@example.jp" in b.text and MAIN.email not in b.text
         for used in link, stale[1]:
             b.get(used)
             assert "can no longer be used" in b.text

@@ -286,7 +286,7 @@ def test_the_last_good_way_stays_while_only_lesser_ones_are_left(door):
     v.add_app("tablet")
     assert removed(v, "phone")["redirect"] == "/account?n=removed"
     assert removed(v, "tablet")["status"] == "409"
-    assert removed(v, "Codes by e-mail")["redirect"] == "/account?n=removed"
+    assert removed(v, "Codes by email")["redirect"] == "/account?n=removed"
     view = removed(v, "tablet")
     assert view["status"] == "409" and "only way" in view["v.title"]
     assert v.names() == ["tablet"]
@@ -311,7 +311,7 @@ def test_the_configuration_may_allow_less(tmp_path):
         v = Loser(d, d.people["a"]).enrol()
         add_mail(v)
         assert removed(v, "phone")["redirect"] == "/account?n=removed"
-        assert removed(v, "Codes by e-mail")["status"] == "409"
+        assert removed(v, "Codes by email")["status"] == "409"
         # and mailed codes may take the place of a lost app
         v = Loser(d, d.people["b"]).enrol()
         w = v.again()
@@ -322,7 +322,7 @@ def test_the_configuration_may_allow_less(tmp_path):
         assert w.post("mailcode", code=codes_[-1])["redirect"] == "/"
         assert w.page() == "/recovery"
         w.saved()
-        assert w.names() == ["Codes by e-mail"] and v.page() == "/login"
+        assert w.names() == ["Codes by email"] and v.page() == "/login"
     finally:
         d.stop()
 

@@ -52,5 +52,5 @@ def test_own_text_then_one_at_fault(site):
     verify(site, second)  # wakes who looks
     wait_until(lambda: "verify.en.txt:3: {code} is missing" in site.process.log.read_text(), 40, "a complaint in the log")
     m = verify(site, third)
-    assert "Please confirm that this is your e-mail address." in m.get_content() and m["Subject"].endswith(" - Please confirm your e-mail address")
+    assert "Please confirm that this is your email address." in m.get_content() and m["Subject"].endswith(" - Please confirm your email address")
     assert site.process.log.read_text().count("is missing") == 1

@@ -397,7 +397,7 @@ def test_maildir_fails(instance, tmp_path):
 def test_bad_address(instance, relay, to):
     inbox = relay()
     client = instance(smtp=inbox.at, smtp_tls="none").start()
-    assert send(client, to=to) == ("permanent", "not an e-mail address")
+    assert send(client, to=to) == ("permanent", "not an email address")
     assert inbox.mails == []
 
 
@@ -521,7 +521,7 @@ def test_log_holds_no_address(instance, relay, tmp_path):
     assert all("kosmo-mailer[" in line and "hanako" not in line.lower() for line in lines)
     assert "<made-up-1@example.jp>: sent" in lines[0]
     assert "<made-up-1@example.jp>: permanent, reply 550" in lines[1]
-    assert "not an e-mail address" in lines[2]
+    assert "not an email address" in lines[2]
     assert "<made-up-1@example.jp>: temporary" in lines[3]
 
 

@@ -1,4 +1,4 @@
-"""People without e-mail, and the sheet of codes on paper as their way to log in."""
+"""People without email, and the sheet of codes on paper as their way to log in."""
 import json
 import pathlib
 import shutil

@@ -1,4 +1,4 @@
-"""Codes by e-mail as a way to log in: over the wire with a clock that moves, and the main ways in a real browser."""
+"""Codes by email as a way to log in: over the wire with a clock that moves, and the main ways in a real browser."""
 import json
 import re
 import shutil
@@ -78,7 +78,7 @@ class Guest(Visitor):
 
 
 TOTP, MAIL = 1, 3
-APP_WAY, MAIL_WAY = "Authenticator app", "Codes by e-mail"
+APP_WAY, MAIL_WAY = "Authenticator app", "Codes by email"
 
 
 def other(code):
@@ -565,7 +565,7 @@ def test_in_the_browser(site):
         assert "newest mail" in b.error("code")
         b.fill(code=code)
         b.at("/account")
-        assert "You can now log in with codes by e-mail." in b.text and "only one" in b.text
+        assert "You can now log in with codes by email." in b.text and "only one" in b.text
         # an app beside it
         b.press("form[action='/app'] button")
         b.at("/app")

@@ -217,7 +217,7 @@ def walk_forgot(site, with_app, by_mail, shot):
 
 
 def walk_mail(site, person, shot):
-    """The pages of somebody who chose codes by e-mail."""
+    """The pages of somebody who chose codes by email."""
     b = shot.b
     open_login(b, site).fill(login=person.login, password=site.initial(person.login))
     b.at("/first/birth-date").fill(birth_date=BIRTH)
