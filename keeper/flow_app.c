@@ -471,11 +471,13 @@ static enum err chosen(struct call *c, const struct person *p, struct authentica
 
 static void authenticator_page(struct call *c, const char *page, const struct authenticator *a)
 {
+	const char *kind = T(c, method_of(a->kind)->title);
 	char hex[2 * ID_LEN + 1];
 	id_hex(&a->id, hex);
 	view_put(c, "id", hex);
 	view_put(c, "name", call_has(c, "name") ? call_field(c, "name") : a->name);
-	view_put(c, "kind_text", T(c, method_of(a->kind)->title));
+	view_put(c, "kind_text", kind);
+	view_put(c, "plain", strcmp(kind, a->name) ? "" : "1");
 	view_put(c, "gone", T(c, method_of(a->kind)->gone));
 	view_page(c, page);
 }

@@ -111,7 +111,7 @@ void flow_late(struct call *c)
 {
 	late_page(
 	    c, c->facts.enrol.by,
-	    T(c, N_("How you log in had to be set up by {date}. That day is past, so we cannot go on from here.")));
+	    T(c, N_("You had to set up how you log in by {date}. That day is past, so we cannot go on from here.")));
 }
 
 void lapsed_page(struct call *c, int64_t ended)

@@ -5,7 +5,8 @@
 
 const struct method methods[] = {
     {FACTOR_PASSKEY, "passkey", "/passkey", passkey_begin, N_("Face, fingerprint or PIN of your device (passkey)"),
-     N_("You look at the phone or computer, or touch its sensor, and are in: nothing to type and nothing to remember. "
+     N_("You look at the phone or computer, or touch its sensor, and you are in: nothing to type and nothing to "
+	"remember. "
 	"The "
 	"safest way."),
      N_("One more thing: register this device now. It takes about 1 minute."),

@@ -123,6 +123,8 @@ def test_texts_of_a_sites_own(k, tool):
             shown = k("mail", "template", name, lang)
             assert shown.exit == OK and shown.out.startswith("Subject: ")
             template(k, name, lang, shown.out)
+            text = re.sub(r"^Subject: |\{\w+\}", "", shown.out)
+            assert lang == "en" or not re.search(r"[A-Za-z ,.:;'-]{12,}", text), f"{name} is not in Japanese:\n{text}"
     assert k("config", "check").exit == OK
     assert k("mail", "template", "code").out == k("mail", "template", "code", "ja").out
     template(k, "code", "ja", "Subject: あなたのコード（" + "健" * 50 + "）\n\n{code}\n\n" + "健" * 500 + "\n{organisation}\n")

@@ -187,6 +187,10 @@ def test_the_whole_way(site, sshd, hanako, ssh, tmp_path):
     assert NOTHING in b.text
     b.get(site.url + "/")
     b.at("/account")
+    b.get(site.url + "/account/logins")
+    newest = b.all("main li")[0].text
+    for what in f"kosmo-sshd on the computer {socket.gethostname()}", "Password and a passkey", "127.0.0.1":
+        assert what in newest, newest
     events = site.ctl("audit", "--person", "hanako")
     assert "approval.allow" in events and "login.allow" in events and f"kosmo-sshd on {socket.gethostname()} for 127.0.0.1" in events
     log = site.keeper.log.read_text() + site.process.log.read_text()
@@ -452,3 +456,5 @@ def test_su_sudo_login(site, hanako, tmp_path):
             assert t.type(approve(hanako, t)) == 0 and t.shown.split()[-1] == end, t.shown
         finally:
             t.end()
+        hanako.get(site.url + "/account/logins")
+        assert f"\n{command[0]} on the computer {socket.gethostname()}\n" in hanako.text, hanako.text

@@ -112,7 +112,7 @@ def late(site):
     """The right password alone leads to a page that explains, and nowhere else."""
     b = log_in(site, HALF)
     assert b.to == "/first/late" and b.get(b.to).status == 200
-    assert f"set up by {english(day(-2))}. That day is past" in b.text and "03-1234-5678" in b.text
+    assert f"how you log in by {english(day(-2))}. That day is past" in b.text and "03-1234-5678" in b.text
     for path in ("/first/birth-date", "/first/method", "/first/done", "/app", "/passkey", "/account", "/login/mail"):
         assert b.get(path).to == "/first/late", path
     assert b.post("/first/terms", agree="1").to == "/first/late"
