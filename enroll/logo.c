@@ -121,6 +121,10 @@ static enum err logo_attribute(struct svg *s, const char *name, size_t n, const 
 			   ? ERR_NONE
 			   : logo_refuse(s, name, "%.*s leads out of the file; a logo loads nothing from elsewhere",
 					 logo_cut(n), name);
+	if (k == 4 && strncasecmp(local, "base", 4) == 0)
+		return logo_refuse(s, name,
+				   "%.*s would have the names within the file looked up elsewhere; take it out",
+				   logo_cut(n), name);
 	return logo_css(value, len)
 		   ? ERR_NONE
 		   : logo_refuse(s, name, "the attribute %.*s could load or run something; take it out", logo_cut(n),

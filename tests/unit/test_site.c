@@ -197,6 +197,7 @@ static void test_svg(void **state)
 	static const char *const bad[] = {
 	    "<svg><script>alert(1)</script></svg>",
 	    "<svg onload=\"x\"></svg>",
+	    "<svg xml:base=\"https://example.org/\"><use href=\"#a\"/></svg>",
 	    "<svg><g ONCLICK='x'/></svg>",
 	    "<svg><SCRIPT/></svg>",
 	    "<svg><x:script xmlns:x=\"http://www.w3.org/2000/svg\"/></svg>",
