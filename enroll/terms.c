@@ -8,8 +8,6 @@
 #include <string.h>
 
 static const char *const terms_langs[2] = {"ja", "en"};
-static const char *const terms_months[12] = {"January", "February", "March",	 "April",   "May",	"June",
-					     "July",	"August",   "September", "October", "November", "December"};
 
 /* WHAT.LANG.md, else WHAT.LANG.txt. ERR_NOTFOUND: neither; ERR_INVALID: said. */
 static enum err terms_read(const struct conf *conf, const struct faults *fs, const char *what, const char *lang,
@@ -62,10 +60,11 @@ static void terms_date(const struct conf *conf, struct terms *t)
 {
 	int year, month, day;
 
-	if (sscanf(conf->terms_date, "%4d-%2d-%2d", &year, &month, &day) != 3 || month < 1 || month > 12)
+	if (sscanf(conf->terms_date, "%4d-%2d-%2d", &year, &month, &day) != 3)
 		return;
-	snprintf(t->date[0], sizeof t->date[0], "%d年%d月%d日", year, month, day);
-	snprintf(t->date[1], sizeof t->date[1], "%d %s %d", day, terms_months[month - 1], year);
+	const struct date d = {.year = (int16_t)year, .month = (int8_t)month, .day = (int8_t)day};
+	for (int i = 0; i < 2; i++)
+		i18n_date(terms_langs[i], d, t->date[i]);
 }
 
 enum err terms_load(const struct conf *conf, const struct faults *fs, struct templates *ts, struct terms *ret)

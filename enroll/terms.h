@@ -4,12 +4,13 @@
 #define KOSMO_ENROLL_TERMS_H
 
 #include "common/conf.h"
+#include "common/i18n.h"
 #include "enroll/fault.h"
 #include "enroll/template.h"
 
 struct terms {
 	bool text[2], changes[2]; /* ja, en: whether there is one that can be shown */
-	char date[2][40];	  /* terms.date as people write it; "" for none */
+	char date[2][I18N_TIME];  /* terms.date as people write it; "" for none */
 };
 
 /* Reads them and adds the templates, empty where there is no file. ERR_NOMEM alone fails. Without terms.version (0)

@@ -6,9 +6,7 @@
 const struct method methods[] = {
     {FACTOR_PASSKEY, "passkey", "/passkey", passkey_begin, N_("Face, fingerprint or PIN of your device (passkey)"),
      N_("You look at the phone or computer, or touch its sensor, and you are in: nothing to type and nothing to "
-	"remember. "
-	"The "
-	"safest way."),
+	"remember. The safest way."),
      N_("One more thing: register this device now. It takes about 1 minute."),
      N_("After that you log in by looking at the device or touching it, as when you unlock it."),
      N_("Register this device now"),

@@ -110,6 +110,22 @@ static void pick(void **state)
 	assert_string_equal(i18n_pick(NULL, "ja"), "ja");
 }
 
+static void dates(void **state)
+{
+	static const struct date day = {.year = 2026, .month = 12, .day = 1};
+	char b[I18N_TIME];
+
+	(void)state;
+	i18n_date("en", day, b);
+	assert_string_equal(b, "1 December 2026");
+	i18n_date("ja", day, b);
+	assert_string_equal(b, "2026年12月1日");
+	i18n_time("en", 1796101500, b);
+	assert_string_equal(b, "1 December 2026, 05:05");
+	i18n_time("ja", 1796101500, b);
+	assert_string_equal(b, "2026年12月1日 5時05分");
+}
+
 static void paths(void **state)
 {
 	char found[PATH_MAX], small[8] = "";
@@ -130,10 +146,11 @@ static int run_inside(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(texts), cmocka_unit_test(locale_kept), cmocka_unit_test(threads),
-	    cmocka_unit_test(pick),  cmocka_unit_test(paths),
+	    cmocka_unit_test(pick),  cmocka_unit_test(dates),	    cmocka_unit_test(paths),
 	};
 
 	setenv("LANGUAGE", "en", 1);
+	setenv("TZ", "UTC", 1);
 	i18n_init();
 	i18n_init();
 	return cmocka_run_group_tests_name("i18n, paths", tests, NULL, NULL);
