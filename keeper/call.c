@@ -332,11 +332,11 @@ void mail_words(struct call *c, const struct id *mail, struct buf *ret)
 	const struct fill values[] = {
 	    {"time", when}, {"reason", buf_str(&reason) ? buf_str(&reason) : ""}, {NULL, NULL}};
 	if (m.state == MAIL_SENT && m.reason[0]) /* a mail server reported it */
-		fill(ret, T(c, N_("The mail was sent at {time}, but it is late on its way. ({reason})")), values);
+		fill(ret, T(c, N_("The mail was sent on {time}, but it is late on its way. ({reason})")), values);
 	else if (m.state == MAIL_SENT)
-		fill(ret, T(c, N_("The mail was sent at {time}.")), values);
+		fill(ret, T(c, N_("The mail was sent on {time}.")), values);
 	else if (m.state == MAIL_WAITING && !m.reason[0])
-		buf_adds(ret, T(c, N_("The mail is on its way out. This page can be reloaded.")));
+		buf_adds(ret, T(c, N_("The mail is on its way out. Reload this page to see whether it was sent.")));
 	else if (m.state == MAIL_WAITING)
 		fill(ret, T(c, N_("The mail could not be sent yet and will be tried again. ({reason})")), values);
 	else

@@ -854,7 +854,7 @@ def test_a_mail_is_sent_once_though_its_outcome_cannot_be_stored_at_once(own_doo
     blocker.execute("ROLLBACK")
     own_door.settled()
     assert mailer.taken == [f"{v.person.login}@example.jp"]
-    assert "was sent at" in v.get("email.sent")["v.mail_state"]
+    assert "was sent on" in v.get("email.sent")["v.mail_state"]
 
 
 def test_a_refused_mail_says_why_and_the_next_one_goes_out(own_door):
@@ -868,7 +868,7 @@ def test_a_refused_mail_says_why_and_the_next_one_goes_out(own_door):
     assert "no such mailbox" in view["v.mail_state"] and reply not in view["v.mail_state"] and view["v.mail_reply"] == reply
     w = member(own_door).log_in().birth().terms().email()
     own_door.settled()
-    assert "was sent at" in w.get("email.sent")["v.mail_state"]
+    assert "was sent on" in w.get("email.sent")["v.mail_state"]
 
 
 def test_a_stuck_mailer_does_not_hold_up_a_stop(own_door):

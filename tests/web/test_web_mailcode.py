@@ -560,7 +560,7 @@ def test_in_the_browser(site):
         again = b.find("form[action='/mailcode/again'] button")
         assert again.get_attribute("disabled") and "again in" in b.text and " seconds" in b.text
         code = new_code(site, p)
-        wait_until(lambda: "was sent at" in b.find("#mail").text, 10, "the state without a reload")
+        wait_until(lambda: "was sent on" in b.find("#mail").text, 10, "the state without a reload")
         b.fill(code=other(code))
         assert "newest mail" in b.error("code")
         b.fill(code=code)
