@@ -213,7 +213,8 @@ void mail_site_look(struct mail_site *s, int64_t now, int64_t settle, mail_compl
 		walk(&seen, d, false);
 		closedir(d);
 	}
-	if (seen.print == s->seen || (settle > 0 && seen.newest > now - settle && seen.newest <= now))
+	/* a clock that was set back a little dates a fresh file ahead; one from far ahead is not waited for */
+	if (seen.print == s->seen || (seen.newest > now - settle && seen.newest < now + settle))
 		return;
 	d = open_folder(&l);
 	if (d) {
