@@ -156,7 +156,7 @@ static enum err import_write(struct import *im, struct import_chunk *k)
 		if (it->kind == IMPORT_NEW) {
 			e = store_person_add(im->c->st, &it->person);
 			if (!e)
-				e = person_add_totp(im->c->st, &it->row, &it->person);
+				e = person_add_totp(im->c, &it->row, &it->person);
 			if (!e && im->letters && it->initial[0])
 				e = person_letter(im->c, &it->person, it->initial);
 		} else if (it->kind == IMPORT_CHANGED) {

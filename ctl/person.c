@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "common/i18n.h"
 #include "common/secret.h"
 #include "ctl/person.h"
 #include "keeper/enrol.h"
@@ -103,12 +104,11 @@ enum err person_letter(const struct ctl *c, const struct person *p, const char *
 	return store_letter_put(c->st, &p->id, initial, enrol_letter_ends(c->conf, p));
 }
 
-enum err person_add_totp(struct store *st, const struct row *r, const struct person *p)
+enum err person_add_totp(const struct ctl *c, const struct row *r, const struct person *p)
 {
 	struct authenticator a = {.person = p->id,
 				  .kind = FACTOR_TOTP,
 				  .confirmed = true,
-				  .name = "imported",
 				  .algorithm = 1,
 				  .digits = 6,
 				  .period = 30,
@@ -119,8 +119,10 @@ enum err person_add_totp(struct store *st, const struct row *r, const struct per
 		return ERR_NONE;
 	enum err e = id_new(&a.id);
 	memcpy(a.secret, r->totp, r->totp_len);
+	snprintf(a.name, sizeof a.name, "%s",
+		 i18n(p->locale[0] ? p->locale : c->conf->language, "My authenticator app"));
 	if (!e)
-		e = store_authenticator_add(st, &a);
+		e = store_authenticator_add(c->st, &a);
 	authenticator_wipe(&a, 1);
 	return e;
 }

@@ -24,7 +24,7 @@ enum ctl_exit person_letters_ready(const struct ctl *c, const struct args *a);
 void person_letters_say(int64_t n);
 /* [tx] Its initial password waits to be printed, until it ends. */
 enum err person_letter(const struct ctl *c, const struct person *p, const char *initial);
-/* [tx] The authenticator that a row's totp_secret makes; nothing without one. */
-enum err person_add_totp(struct store *st, const struct row *r, const struct person *p);
+/* [tx] The authenticator that a row's totp_secret makes, called as the wizard suggests; nothing without one. */
+enum err person_add_totp(const struct ctl *c, const struct row *r, const struct person *p);
 
 #endif

@@ -14,15 +14,15 @@ static const struct {
     [PAGE_BAD] = {N_("This could not be read"),
 		  N_("What the browser sent was not complete. Nothing is lost: the first page leads on to where you "
 		     "stopped."),
-		  N_("To the first page")},
+		  N_("Go to the first page")},
     [PAGE_NOTFOUND] = {N_("There is no such page"),
 		       N_("The address may have been cut or typed wrong. If it was a link in a mail, please press it "
 			  "there again. Nothing is lost: the first page leads on to where you stopped."),
-		       N_("To the first page")},
+		       N_("Go to the first page")},
     [PAGE_METHOD] = {N_("This page cannot be opened like this"),
 		     N_("It comes after a button only; perhaps the browser opened an old page again. Nothing is lost: "
 			"the first page leads on to where you stopped."),
-		     N_("To the first page")},
+		     N_("Go to the first page")},
     [PAGE_TOOBIG] = {N_("That was too long"),
 		     N_("Nothing that you did before is lost. Please type it once more, shorter."),
 		     N_("Back to the form")},
@@ -32,9 +32,9 @@ static const struct {
 	    "then press the button. Nothing that you did before is lost."),
 	 N_("Try again")},
     [PAGE_FORM] = {N_("This could not be read"), N_("Please use the forms of this site, from the first page on."),
-		   N_("To the first page")},
+		   N_("Go to the first page")},
     [PAGE_HOST] = {N_("This site has another address"), N_("Please press the button. It leads to the right address."),
-		   N_("To the site")},
+		   N_("Go to the site")},
     [PAGE_CROWDED] =
 	{N_("Too much at once"),
 	 N_("Many requests are coming from your network. Nothing is lost. Please wait ten seconds, then press "

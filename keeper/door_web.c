@@ -279,7 +279,7 @@ static bool post_genuine(struct call *c)
 		view_trouble(c, 403, T(c, N_("This form came from another page")),
 			     T(c, N_("For your safety it was not accepted, and nothing was changed. Please start from "
 				     "our own page. If this happens again, please use another browser.")),
-			     T(c, N_("To the start")), "/");
+			     T(c, N_("Go to the first page")), "/");
 		return false;
 	}
 	if (!csrf_right(c)) {

@@ -71,6 +71,7 @@ static void put_facts(struct call *c, const struct approval *a)
 		call_wait(c, a->expires - c->now, &left);
 	view_put(c, "token", token);
 	view_put(c, "user", a->user);
+	view_put(c, "terminal", "1");
 	view_put(c, "host", a->host);
 	view_put(c, "service", a->service);
 	view_put(c, "from", a->from);

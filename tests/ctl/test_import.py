@@ -68,12 +68,13 @@ def test_staff_with_everything(k):
     p = k.show("alice")
     assert p["role"] == "staff" and p["state"] == "active" and p["method"] == "app" and p["birth_date"] == ""
     (a,) = p["authenticators"]
-    assert a["confirmed"] and a["kind"] == "app" and a["name"] == "imported"
+    assert a["confirmed"] and a["kind"] == "app" and a["name"] == "My authenticator app"
 
 
 def test_staff_with_a_seed_only(k):
     assert k.load(HEAD + f"alice,Alice,,,staff,,{SEED.lower()[:8]} {SEED.lower()[8:]}==,\n").exit == OK
-    assert k.show("alice")["authenticators"][0]["confirmed"]
+    (a,) = k.show("alice")["authenticators"]
+    assert a["confirmed"] and a["name"] == "私の認証アプリ"
     assert list(k.initial()) == ["alice"]
 
 

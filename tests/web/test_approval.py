@@ -351,7 +351,7 @@ def test_without_javascript(site, hanako, ssh):
         b.get(site.url + "/login")
         b.d.add_cookie({"name": "kosmo", "value": hanako.cookie()["value"], "path": "/"})
         b.get(t.link)
-        assert "Passkeys need JavaScript" in b.text and "hanako" in b.text
+        assert "Where you are logging in you can also use another way" in b.text and "hanako" in b.text
         b.press("form[data-passkey] button")
         assert "did not ask for your passkey" in b.text and not b.all("#code")
         b.press("form[action='/approve/deny'] button")

@@ -313,6 +313,8 @@ def without_mail(site, person, shot):
     shot("sheet")
     b.fill(code=codes[0])
     b.at("/account")
+    help_ = b.d.page_source  # the new phone's help, folded
+    assert "with the next code of your sheet" in help_ or "コード表の次のコードでログイン" in help_
     shot("account-sheet")
     for code in codes[1:8]:
         b.get(site.url + "/logout")
