@@ -200,7 +200,7 @@ def test_mail(k):
     started = time.monotonic()
     found = bad(k, "mail", "mail.smtp = no-such-relay.invalid:25")
     assert "looked up" in found["text"] or "2 s" in found["text"]
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20
 
 
 def test_each_relay_is_looked_at(k):

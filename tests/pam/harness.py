@@ -59,10 +59,13 @@ def free_port():
         return s.getsockname()[1]
 
 
+PATIENCE = 4  # what should come within some seconds is given so many times as long: the machine may be busy, or stand still
+
+
 def wait_until(condition, seconds, what):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s: {what}"
+        assert time.monotonic() < end, f"waited {seconds * PATIENCE} s: {what}"
         time.sleep(0.02)
 
 

@@ -169,7 +169,7 @@ def test_touch(keys):
     t.touch = "no"
     started = time.monotonic()
     assert keys.helper(c, seconds=1).run("1234") == (["pin 8", "touch"], {"status": b"timeout"})
-    assert 0.9 < time.monotonic() - started < 4
+    assert 0.9 < time.monotonic() - started < 20
     wait_until(lambda: t.asked[-1][0] == "cancel", 3, "the key stops blinking")
 
 

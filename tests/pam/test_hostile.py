@@ -77,7 +77,7 @@ def interrupt(host, su, key, *replies):
         if reply is not None:
             shell.sendline(reply)
     shell.send(key)
-    shell.expect(r"END (\d+)\r\n", timeout=8)
+    shell.expect(r"END (\d+)\r\n", timeout=30)
     said, status = shell.before, int(shell.match.group(1))
     shell.expect(pexpect.EOF)
     terminal = shell.before

@@ -270,7 +270,7 @@ def test_stopped_su_blocks_nobody(host, fresh):
         for p in other, victim:
             started = time.monotonic()
             assert host.run(1000, ["su", p.login, "-c", "id -ru"], p.password, p.code()).exit == 0
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 20
     finally:
         child.kill(signal.SIGCONT)
         child.close(force=True)

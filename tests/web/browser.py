@@ -131,7 +131,7 @@ class Browser:
     def text(self):
         return self.d.find_element(By.TAG_NAME, "body").text
 
-    def at(self, path, seconds=10):
+    def at(self, path, seconds=40):
         """Waits until the address is this path (queries do not count)."""
         end = time.monotonic() + seconds
         while self.path.split("?")[0] != path:
@@ -164,7 +164,7 @@ class Browser:
 
     def left(self, old):
         """Waits until this html element is another page's."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while True:
             try:
                 old.is_enabled()

@@ -116,7 +116,7 @@ class Enrolment:
         end = time.monotonic() + seconds
         while True:
             try:
-                self.mailed = mailed(self.site.mail(self.p.login, 0.3))[0] or self.mailed
+                self.mailed = mailed(self.site.mail(self.p.login, 0.1))[0] or self.mailed
             except AssertionError:
                 if self.mailed or time.monotonic() > end:
                     return self.mailed

@@ -44,7 +44,7 @@ class Instance:
 
     def start(self, before=()):
         self.process = subprocess.Popen([*before, MAILER, "-c", self.conf], stderr=subprocess.PIPE)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             try:
                 return Client(self.socket, timeout=90)
@@ -447,7 +447,7 @@ def test_ends_cleanly(instance, tmp_path):
     assert send(client) == ("sent", "")
     begin = time.monotonic()
     assert i.stop() == (0, "")
-    assert time.monotonic() - begin < 2 and not i.socket.exists()
+    assert time.monotonic() - begin < 8 and not i.socket.exists()
     with pytest.raises((EOFError, ConnectionError)):
         client.receive()
 

@@ -26,7 +26,7 @@ def accepts(path):
             return False
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=80):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

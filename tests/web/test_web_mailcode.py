@@ -57,7 +57,7 @@ class Guest(Visitor):
     def no_mail_waits(self):
         self.door.settled()
         with pytest.raises(AssertionError):
-            self.door.mail(self.person.login, 0.3)
+            self.door.mail(self.person.login, 0.1)
 
     def ways(self):
         view, n, found = self.get("account"), 0, []
