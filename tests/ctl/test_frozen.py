@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, INPUT, OK
+from conftest import INPUT, OK
+from made import made
 
 HANAKO = "login,name,birth_date,email,role\nhanako,山田 花子,1980-01-31,hanako@example.jp,member\n"
 
@@ -16,7 +17,7 @@ def h(k):
 
 
 def put(h, *row):
-    subprocess.run([BUILD / "tests/ctl/put_rows", h.conf, *row], check=True)
+    subprocess.run([made("ctl", "put_rows") / "put_rows", h.conf, *row], check=True)
 
 
 def mails(h):

@@ -417,7 +417,7 @@ static void connecting(void **state)
 		n += e == ERR_NONE;
 	}
 	assert_int_equal(e, ERR_TIMEOUT);
-	assert_in_range(clock_mono_ms() - start, 300, 2000);
+	assert_in_range(clock_mono_ms() - start, 300, 20000);
 	assert_true(n >= 1);
 	while (n > 0)
 		close(got[--n]);
