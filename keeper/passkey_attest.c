@@ -11,9 +11,14 @@ static const struct format {
 	const char *name;
 	enum passkey_check (*check)(struct statement *s, const struct passkey_attested *a); /* NULL: empty */
 	bool leads_to_root; /* accepted where attestation counts */
+	bool signs_model;   /* the AAGUID is among what was signed: not so by U2F, which knows of no models */
 } formats[] = {
-    {"none", NULL, false},	  {"packed", statement_packed, true},	     {"fido-u2f", statement_u2f, true},
-    {"tpm", statement_tpm, true}, {"android-key", statement_android, false}, {"apple", statement_apple, false},
+    {"none", NULL, false, false},
+    {"packed", statement_packed, true, true},
+    {"fido-u2f", statement_u2f, true, false},
+    {"tpm", statement_tpm, true, true},
+    {"android-key", statement_android, false, false},
+    {"apple", statement_apple, false, false},
 };
 
 static const struct format *format_find(struct passkey_bytes name)
@@ -164,13 +169,14 @@ static bool statement_open(struct statement *s, struct passkey_bytes b)
 	return cbor_map(&s->c, &s->pairs);
 }
 
-static enum passkey_check attest_trust(const struct passkey_trust *t, int64_t now, const struct statement *s,
-				       const struct passkey_attested *a)
+static enum passkey_check attest_trust(const struct passkey_trust *t, int64_t now, const struct format *f,
+				       const struct statement *s, const struct passkey_attested *a)
 {
+	static const uint8_t no_model[PASSKEY_AAGUID_LEN];
 	enum passkey_check r = s->leaf ? trust_chain(t, now, s->leaf, s->above) : PASSKEY_ATT_CHAIN;
 	if (r != PASSKEY_OK)
 		return r;
-	return trust_model(t, a->auth->aaguid) ? PASSKEY_OK : PASSKEY_AAGUID;
+	return trust_model(t, f->signs_model ? a->auth->aaguid : no_model) ? PASSKEY_OK : PASSKEY_AAGUID;
 }
 
 enum passkey_check passkey_attest(const struct passkey_trust *t, int64_t now, struct passkey_bytes format,
@@ -188,7 +194,7 @@ enum passkey_check passkey_attest(const struct passkey_trust *t, int64_t now, st
 	else if (statement_at_end(&s)) /* section 8.7 */
 		r = PASSKEY_OK;
 	if (t && r == PASSKEY_OK)
-		r = attest_trust(t, now, &s, a);
+		r = attest_trust(t, now, f, &s, a);
 out:
 	X509_free(s.leaf);
 	sk_X509_pop_free(s.above, X509_free);

@@ -328,10 +328,16 @@ class Conversation:
         self.seconds = time.monotonic() - started
 
 
+def interruptible():
+    """Before an exec: signals that whoever started the tests in the background has ignored, as its shell does."""
+    for s in signal.SIGINT, signal.SIGQUIT:
+        signal.signal(s, signal.SIG_DFL)
+
+
 def spawn(command, env=None, cwd=None):
     # A wide terminal, so that no prompt is wrapped; stderr is the terminal too.
     return pexpect.spawn(str(command[0]), [str(c) for c in command[1:]], env={**os.environ, **(env or {})}, encoding="utf-8",
-                         codec_errors="replace", dimensions=(40, 400), timeout=30, cwd=cwd)
+                         codec_errors="replace", dimensions=(40, 400), timeout=30, cwd=cwd, preexec_fn=interruptible)
 
 
 def accounts(people, first_uid):

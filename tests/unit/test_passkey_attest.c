@@ -251,19 +251,23 @@ static void test_models(void **state)
 {
 	static const struct {
 		const char *models;
-		enum passkey_check check;
+		enum passkey_check check, u2f; /* which signs no model: one said beside it counts for nothing */
 	} lists[] = {
-	    {"", PASSKEY_OK},
-	    {" ", PASSKEY_OK},
-	    {MODEL, PASSKEY_OK},
-	    {"00000000-0000-0000-0000-000000000000, CB69481E-8FF7-4039-93EC-0A2729A154A8\n", PASSKEY_OK},
-	    {"00000000-0000-0000-0000-000000000000", PASSKEY_AAGUID},
-	    {"cb69481e-8ff7-4039-93ec-0a2729a154a9", PASSKEY_AAGUID},
+	    {"", PASSKEY_OK, PASSKEY_OK},
+	    {" ", PASSKEY_OK, PASSKEY_OK},
+	    {MODEL, PASSKEY_OK, PASSKEY_AAGUID},
+	    {"00000000-0000-0000-0000-000000000000, CB69481E-8FF7-4039-93EC-0A2729A154A8\n", PASSKEY_OK, PASSKEY_OK},
+	    {"00000000-0000-0000-0000-000000000000", PASSKEY_AAGUID, PASSKEY_OK},
+	    {"cb69481e-8ff7-4039-93ec-0a2729a154a9", PASSKEY_AAGUID, PASSKEY_AAGUID},
 	};
-	const struct make how = {.format = "packed", .attest = certify_packed};
+	const struct make how = {.format = "packed", .attest = certify_packed},
+			  old = {.format = "fido-u2f", .attest = certify_u2f};
 	for (size_t i = 0; i < COUNT(lists); i++) {
 		struct passkey_trust *t = load(*state, chain_root, lists[i].models);
 		assert_int_equal(registration(t, CERTIFY_NOW, &how), lists[i].check);
+		passkey_trust_free(t);
+		t = load(*state, chain_ca, lists[i].models);
+		assert_int_equal(registration(t, CERTIFY_NOW, &old), lists[i].u2f);
 		passkey_trust_free(t);
 	}
 }

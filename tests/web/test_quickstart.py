@@ -13,7 +13,7 @@ import pexpect
 import pytest
 from browser import Browser, app_code, mailed
 from conftest import BUILD, TOP
-from harness import accepts, free_port
+from harness import accepts, free_port, interruptible
 from test_wizard import NEW_PASSWORD, Site, begin, enrol
 
 pytestmark = pytest.mark.skipif(BUILD != (TOP / "build").resolve(), reason="quickstart is about build/")
@@ -131,7 +131,8 @@ def test_refused(arguments):
 def test_ctrl_c_ends_everything():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kosmo-"))
     port = free_port()
-    child = pexpect.spawn(QUICKSTART, ["--dir", str(folder / "d"), "--port", str(port)], encoding="utf-8", timeout=120, cwd="/")
+    child = pexpect.spawn(QUICKSTART, ["--dir", str(folder / "d"), "--port", str(port)], encoding="utf-8", timeout=120, cwd="/",
+                          preexec_fn=interruptible)
     try:
         child.expect("Ctrl-C ends everything")
         demo = Demo(folder / "d", port)
@@ -147,7 +148,7 @@ def test_ctrl_c_ends_everything():
         child.sendcontrol("c")
         child.expect(pexpect.EOF)
         child.close()
-        assert child.exitstatus == 0
+        assert child.exitstatus == 0, child.before
         assert not accepts(socket.AF_INET, ("127.0.0.1", port))
         left = subprocess.run(["pgrep", "-f", str(folder)], stdout=subprocess.PIPE).stdout.decode()
         assert left == ""

@@ -118,6 +118,7 @@ def test_who_waits_and_an_unknown_name_that_waits(site):
             login(site, name, "wrong")
             return set(site.rows(waiting, time.time() + 2)) - others
         wait_until(waits, 20, f"{name} has to wait")
+        site.write("UPDATE counter SET not_before = not_before + 60 WHERE kind < 32 AND not_before >= ?", int(time.time()))
         answer, work = counted(site, name, password)
         seen[name] = answer, {k: work[k] for k in COUNTS}
     assert seen[WAITING.login] == seen["somebody00"] and seen["somebody00"][1]["hashes"] == 1, seen
