@@ -3,6 +3,7 @@
 #include "common/secret.h"
 #include "keeper/attempt_parts.h"
 #include "keeper/notice.h"
+#include <stdio.h>
 #include <string.h>
 
 /* [tx] The credential's row, and who is asked for. x->check is left undecided if it is theirs. */
@@ -101,13 +102,22 @@ static enum err decide(struct keeper *k, struct store *st, struct attempt *a, st
 	return x->check == PASSKEY_OK && a->password_right ? right(k, st, a, p, pk, x, now) : ERR_DENIED;
 }
 
-/* A refusal is audited where somebody's account is concerned; nothing of it is kept otherwise. */
-static enum err refused(struct store *st, struct attempt *a, const struct assertion *x, int64_t now)
+/* [tx] A refusal is audited where somebody's account is concerned; nothing of it is kept otherwise. A signature is not
+ * guessed, so no lane counts it and nobody has to wait for it: but whoever sends many fills no log with them. */
+static enum err refused(struct keeper *k, struct store *st, const struct attempt *a, const struct assertion *x,
+			int64_t now)
 {
+	static const struct quota rows = {.name = "passkey-wrong", .most = 50, .window = 3600};
+	char detail[64];
+	int64_t wait = 0;
 	const char *why = x->check != PASSKEY_OK ? passkey_check_name(x->check)
 			  : a->password_right	 ? "counter"
 						 : "password";
-	return a->found ? attempt_audit(st, a, true, now, "passkey.wrong", why) : ERR_NONE;
+	enum err e = a->found ? limits_take(st, k->seal, &rows, &a->person, now, false, &wait) : ERR_DENIED;
+	if (e == ERR_DENIED)
+		return ERR_NONE;
+	snprintf(detail, sizeof detail, "%s%s", why, wait > 0 ? ", the last one noted for an hour" : "");
+	return e ? e : attempt_audit(st, a, true, now, "passkey.wrong", detail);
 }
 
 enum verdict attempt_passkey(struct keeper *k, struct store *st, struct attempt *a, struct assertion *x, int64_t now,
@@ -129,7 +139,7 @@ enum verdict attempt_passkey(struct keeper *k, struct store *st, struct attempt 
 	e = decide(k, st, a, x, now, &p, &pk);
 	if (e == ERR_DENIED) {
 		v = VERDICT_DENY;
-		e = refused(st, a, x, now);
+		e = refused(k, st, a, x, now);
 	} else if (!e) {
 		v = VERDICT_ALLOW;
 		e = within ? within(st, &p, arg) : ERR_NONE;

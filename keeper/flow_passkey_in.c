@@ -33,6 +33,11 @@ static void not_accepted(struct call *c, enum verdict v, const struct assertion 
 		    T(c,
 		      N_("This passkey is not known here, or not any more. Please use another one, or another way to "
 			 "log in.")));
+	else if (x->check == PASSKEY_ELIGIBILITY) /* for good: another try would end the same */
+		view_error(c, "form",
+			   T(c, N_("This passkey no longer matches what was registered, so it is not accepted. Please "
+				   "log in another "
+				   "way, remove it there, and register it anew.")));
 	else
 		view_error(c, "form",
 			   T(c, N_("This passkey was not accepted. Please try once more, or use another way.")));

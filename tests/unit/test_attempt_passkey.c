@@ -219,6 +219,23 @@ static void wrong(void **state)
 	assert_int_equal(number(f, "SELECT count(*) FROM spent"), 0);
 }
 
+/* Whoever sends many fills no log, and keeps the owner out of nothing. */
+static void many_wrong(void **state)
+{
+	struct fixture *f = *state;
+	struct asked q;
+
+	(void)owner(f, "hanako", ROLE_MEMBER);
+	for (int i = 0; i < 60; i++) {
+		q = (struct asked){.login = "", .make = {.flags = 0x01}};
+		assert_int_equal(asked(f, &q), VERDICT_DENY);
+	}
+	assert_int_equal(EVENTS(f, "passkey.wrong"), 50);
+	assert_int_equal(number(f, "SELECT count(*) FROM counter"), 1);
+	q = (struct asked){.login = ""};
+	assert_int_equal(asked(f, &q), VERDICT_ALLOW);
+}
+
 static void a_counter_that_goes_back(void **state)
 {
 	struct fixture *f = *state;
@@ -258,8 +275,14 @@ static void what_follows_may_refuse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(whoever_has_it),	    TEST(by_its_owner_alone),	   TEST(unknown), TEST(once), TEST(wrong),
-	    TEST(a_counter_that_goes_back), TEST(what_follows_may_refuse),
+	    TEST(whoever_has_it),
+	    TEST(by_its_owner_alone),
+	    TEST(unknown),
+	    TEST(once),
+	    TEST(wrong),
+	    TEST(many_wrong),
+	    TEST(a_counter_that_goes_back),
+	    TEST(what_follows_may_refuse),
 	};
 	int r = cmocka_run_group_tests(tests, NULL, NULL);
 

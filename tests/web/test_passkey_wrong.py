@@ -148,7 +148,7 @@ def test_backup_flags(site):
         log_out(o.b, site)
         o.a.backup(c, False, False)  # what never changes has changed
         o.b.press("#f-passkey button")
-        assert "was not accepted" in o.b.text and last_wrong(site) == "eligibility"
+        assert "no longer matches what was registered" in o.b.text and last_wrong(site) == "eligibility"
     finally:
         o.b.close()
 
