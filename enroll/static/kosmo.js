@@ -312,14 +312,23 @@
 					return;
 				fresh().then(function () {
 					var o = unpackOptions(form.getAttribute('data-options'));
-					renewing = setTimeout(offer, 90000);
+					renewing = setTimeout(renew, 90000);
 					return ask(false, o, 'conditional');
 				}).then(send).catch(function () {});
 			});
 		}
 
+		/* Not while the device's own dialog has the focus: somebody is at it. */
+		function renew() {
+			if (doc.hasFocus())
+				offer();
+			else
+				renewing = setTimeout(renew, 2000);
+		}
+
 		if (!able) {
 			tell(autofill ? '' : 'unsupported');
+			form.hidden = true;
 			return;
 		}
 		form.hidden = false;

@@ -73,6 +73,21 @@ def test_autofill(site, member, browser):
     b.at("/account")
 
 
+def test_autofill_is_renewed_while_nobody_is_at_it(site, browser):
+    b = browser
+    b.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
+        "source": "window.asked = 0; window.focused = false; document.hasFocus = () => focused; const wait = setTimeout;"
+                  "window.setTimeout = (f, ms, ...more) => wait(f, ms === 90000 || ms === 2000 ? 50 : ms, ...more);"
+                  "PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(true);"
+                  "navigator.credentials.get = o => { if (o.mediation === 'conditional') asked++; return new Promise(() => {}); }"})
+    b.get(site.url + "/login")
+    wait_until(lambda: b.d.execute_script("return asked") == 1, 10, "the first request")
+    time.sleep(0.5)
+    assert b.d.execute_script("return asked") == 1, "the device's dialog has the focus"
+    b.d.execute_script("window.focused = true")
+    wait_until(lambda: b.d.execute_script("return asked") > 2, 10, "requests anew")
+
+
 def test_after_the_password(site, member, browser):
     b = browser
     Authenticator(b, transport="usb")
@@ -123,5 +138,27 @@ def test_cancelled_no_verification_unsupported(site, member, browser):
     b.find("button[data-where=this]").click()
     assert said(b) == "cancelled"
     a.verified(True)
+    # what a device may report: each has its own sentence, and the button goes on working
+    b.d.execute_script("window.real = navigator.credentials.create; navigator.credentials.create = o => {"
+                       "window.asked = o.publicKey; const [name, late] = window.fault;"
+                       "if (late) { const now = Date.now; Date.now = () => now() + 100000; }"
+                       "return Promise.reject(new DOMException('', name)); }")
+    for fault, where, case in ((["NotAllowedError", False], "this", "cancelled"), (["InvalidStateError", False], "other", "registered"),
+                               (["NotSupportedError", False], "this", "unable"), (["ConstraintError", False], "other", "unable"),
+                               (["SecurityError", False], "this", "place"), (["UnknownError", False], "other", "failed"),
+                               (["NotAllowedError", True], "this", "timeout")):
+        b.d.execute_script("window.fault = arguments[0]", fault)
+        b.find(f"button[data-where={where}]").click()
+        assert said(b) == case, fault
+        asked = b.d.execute_script("return [asked.authenticatorSelection.authenticatorAttachment, asked.hints, asked.timeout]")
+        assert asked == [["platform", ["client-device"]], ["cross-platform", ["hybrid", "security-key"]]][where == "other"] + [100000]
+    b.d.execute_script("window.fetch = () => Promise.reject(new TypeError())")  # it is late by then: a fresh challenge is needed
+    b.find("button[data-where=this]").click()
+    assert said(b) == "offline"
+    gone = b.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.PublicKeyCredential"})["identifier"]
+    b.d.refresh()
+    assert said(b) == "unsupported" and not b.find("button[data-where=this]").is_displayed()
+    b.d.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": gone})
+    b.d.refresh()
     b.find("button[data-where=this]").click()
     b.at("/recovery")
