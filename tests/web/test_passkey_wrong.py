@@ -210,7 +210,8 @@ def test_removed_meanwhile(site):
 
 
 def test_from_another_origin(site, owner):
-    """A page of another port has the same RP ID: what it has signed is good but for its origin."""
+    """A page of another host gets nothing from the browser. One of another port has the same RP ID: what it has signed is
+    good but for its origin."""
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -226,10 +227,12 @@ def test_from_another_origin(site, owner):
     phish = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=phish.serve_forever, daemon=True).start()
     try:
-        owner.b.get(f"http://localhost:{phish.server_port}/")
-        owner.b.d.execute_script("const f = document.getElementById('f-passkey'); f.setAttribute('data-options', arguments[0]);"
-                                 "f.elements.challenge.value = JSON.parse(arguments[0]).challenge", options)
-        got = owner.sign()
+        for host in "phish.localhost", "localhost":
+            owner.b.get(f"http://{host}:{phish.server_port}/")
+            owner.b.d.execute_script("const f = document.getElementById('f-passkey'); f.setAttribute('data-options', arguments[0]);"
+                                     "f.elements.challenge.value = JSON.parse(arguments[0]).challenge", options)
+            got = owner.b.d.execute_async_script(SIGN, "#f-passkey", False)
+            assert (host == "localhost") == ("error" not in got), got
     finally:
         phish.shutdown()
         phish.server_close()
