@@ -92,8 +92,9 @@ static bool why_lane(const struct counter_row *r, int64_t now, struct why *w)
 			       "cannot log in until %s %s: %" PRId64 " wrong %s in a row; kosmoctl user unlock ends it",
 			       until, why_place(r->key.lane), n->failures, why_kind(r->key.kind));
 	}
-	return why_say(w, "waiting", "must wait %" PRId64 " seconds %s: %" PRId64 " wrong %s in a row",
-		       n->not_before - now, why_place(r->key.lane), n->failures, why_kind(r->key.kind));
+	int64_t wait = n->not_before - now;
+	return why_say(w, "waiting", "must wait %" PRId64 " second%s %s: %" PRId64 " wrong %s in a row", wait,
+		       wait == 1 ? "" : "s", why_place(r->key.lane), n->failures, why_kind(r->key.kind));
 }
 
 static bool why_disabled(const struct counter_row *r, struct why *w)
