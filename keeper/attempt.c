@@ -344,76 +344,94 @@ static enum err approval_try(struct store *st, const struct attempt *a, const ch
 	return e == ERR_DENIED || e == ERR_NOTFOUND ? ERR_NONE : e;
 }
 
+/* What a wrong one counts against. */
+static enum factor_kind counted_as(const struct attempt *a, const char *canonical)
+{
+	if (recovery_looks_like(canonical) || recovery_admin_looks_like(canonical))
+		return FACTOR_RECOVERY;
+	return a->asked == FACTOR_MAILCODE ? FACTOR_MAILCODE : FACTOR_TOTP;
+}
+
+/* What was typed at the second question. */
+struct typed {
+	const char *canonical;
+	struct person *p;
+	bool counts;		/* it is somebody's, and their password was right */
+	bool approved;		/* the digits of the approval */
+	enum err checked;	/* ERR_NONE: right; ERR_DENIED, or ERR_EXISTS for a replay: not */
+	const struct factor *f; /* by which it is right */
+};
+
+/* [tx] Counts it and looks at it, or does as much for whoever is not looked at. */
+static enum err typed_check(struct keeper *k, struct store *st, struct attempt *a, struct typed *t, int64_t now)
+{
+	enum err e = approval_try(st, a, t->canonical, now, &t->approved);
+	if (!e && t->approved) {
+		t->f = factor_of(FACTOR_PASSKEY);
+		t->checked = ERR_NONE;
+		return ERR_NONE;
+	}
+	if (!e)
+		e = count(k, st, a, t->counts, counted_as(a, t->canonical), now);
+	if (e || a->throttled)
+		return e;
+	if (!t->counts)
+		return factor_none(k, st, a, t->canonical, now);
+	t->checked = factor_check(k, st, a, t->canonical, now, t->p, &t->f);
+	return t->checked == ERR_DENIED || t->checked == ERR_EXISTS ? ERR_NONE : t->checked;
+}
+
+/* [tx] */
+static enum err typed_right(struct keeper *k, struct store *st, struct attempt *a, const struct typed *t, int64_t now,
+			    attempt_within within, void *arg)
+{
+	a->right = t->f;
+	a->approval.used = t->approved && a->approval.alone;
+	enum err e = attempt_all_right(k, st, a, t->p, t->f, now);
+	return e || !within ? e : within(st, t->p, arg);
+}
+
+/* [tx] */
+static enum err typed_wrong(struct keeper *k, struct store *st, struct attempt *a, const struct typed *t, int64_t now)
+{
+	const char *why = t->checked == ERR_EXISTS ? "replayed" : a->mailed_wait ? "too many mailed codes" : "";
+	enum err e = not_in(k, st, a, now, "factor.wrong", "factor.throttled", why);
+	return e || a->throttled || a->step_up ? e : recent_wrong(k, st, a, t->counts, t->canonical, now);
+}
+
 enum verdict attempt_factor(struct keeper *k, struct store *st, struct attempt *a, const char *text, size_t n,
 			    int64_t now, const struct factor **ret_factor, attempt_within within, void *arg)
 {
 	struct person p;
-	bool approved = false;
 	AUTO_BUF code = BUF_INIT;
-	const struct factor *f = NULL;
-	enum verdict v = VERDICT_INTERNAL;
+	struct typed t = {.p = &p, .checked = ERR_DENIED};
 	memset(&p, 0, sizeof p);
-	const char *canonical = !text_code(text, n, &code) && buf_str(&code) ? buf_str(&code) : "";
+	t.canonical = !text_code(text, n, &code) && buf_str(&code) ? buf_str(&code) : "";
 	a->right = NULL;
+	a->mailed = ERR_DENIED;
+	a->mailed_wait = 0;
 
 	enum err e = store_begin(st);
 	if (e)
 		return attempt_verdict(e);
 	e = attempt_find(st, a, now, &p);
-	bool counts = !e && a->found && a->password_right;
+	t.counts = !e && a->found && a->password_right;
 	if (!e)
-		e = approval_try(st, a, canonical, now, &approved);
-	if (!e && !approved)
-		e = count(k, st, a, counts,
-			  recovery_looks_like(canonical) || recovery_admin_looks_like(canonical) ? FACTOR_RECOVERY
-			  : a->asked == FACTOR_MAILCODE						 ? FACTOR_MAILCODE
-												 : FACTOR_TOTP,
-			  now);
-	if (e)
-		goto out;
-
-	enum err checked = approved ? ERR_NONE : ERR_DENIED;
-	f = approved ? factor_of(FACTOR_PASSKEY) : NULL;
-	a->mailed = ERR_DENIED;
-	a->mailed_wait = 0;
-	if (counts && !approved && !a->throttled) {
-		checked = factor_check(k, st, a, canonical, now, &p, &f);
-		if (checked && checked != ERR_DENIED && checked != ERR_EXISTS) {
-			e = checked;
-			goto out;
-		}
-	} else if (!approved && !a->throttled) {
-		e = factor_none(k, st, a, canonical, now);
-		if (e)
-			goto out;
-	}
-	if (!checked) {
-		a->right = f;
-		a->approval.used = approved && a->approval.alone;
-		e = attempt_all_right(k, st, a, &p, f, now);
-		if (!e && within)
-			e = within(st, &p, arg);
-		v = VERDICT_ALLOW;
-	} else {
-		e = not_in(k, st, a, now, "factor.wrong", "factor.throttled",
-			   checked == ERR_EXISTS ? "replayed"
-			   : a->mailed_wait	 ? "too many mailed codes"
-						 : "");
-		if (!e && !a->throttled && !a->step_up)
-			e = recent_wrong(k, st, a, counts, canonical, now);
-		v = a->throttled ? verdict_refused(&a->limit) : a->limit.disabled ? VERDICT_LOCKED : VERDICT_DENY;
-	}
+		e = typed_check(k, st, a, &t, now);
+	if (!e)
+		e = t.checked ? typed_wrong(k, st, a, &t, now) : typed_right(k, st, a, &t, now, within, arg);
 	if (!e)
 		e = store_commit(st);
-out:
-	if (e) {
+	if (e)
 		store_rollback(st);
-		v = attempt_verdict(e);
-	} else if (v == VERDICT_ALLOW && ret_factor) {
-		*ret_factor = f;
-	}
-	if (!e)
+	else
 		attempt_wake(k, a);
 	person_wipe(&p);
-	return v;
+	if (e)
+		return attempt_verdict(e);
+	if (t.checked)
+		return a->throttled ? verdict_refused(&a->limit) : a->limit.disabled ? VERDICT_LOCKED : VERDICT_DENY;
+	if (ret_factor)
+		*ret_factor = t.f;
+	return VERDICT_ALLOW;
 }
