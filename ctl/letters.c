@@ -82,18 +82,20 @@ static enum err letters_write(struct letters *x, const struct person *p, const c
 
 /* A letter whose password is none any more is not printed, whoever put it there. */
 static enum err letters_fate(const struct letters *x, const struct person *p, const struct store_letter *l,
-			     enum letters_fate *ret)
+			     const struct enrol *until, enum letters_fate *ret)
 {
+	int64_t now = clock_now();
 	uint8_t digest[DIGEST_LEN];
 	enum err e = password_initial_digest(x->c->seal, &p->id, l->text, strlen(l->text), digest);
 	if (e)
 		return e;
-	if (p->password[0] || !p->has_initial || clock_now() >= enrol_letter_ends(x->c->conf, p) ||
+	if (p->password[0] || !p->has_initial || now >= enrol_letter_ends(x->c->conf, p) ||
 	    !secret_equal(digest, sizeof digest, p->initial, sizeof p->initial))
 		*ret = LETTERS_VOID;
 	else
-		*ret = p->disabled || p->frozen || (p->expires && p->expires <= clock_now()) ? LETTERS_LATER
-											     : LETTERS_PRINT;
+		*ret = p->disabled || p->frozen || (p->expires && p->expires <= now) || enrol_late(until, now)
+			   ? LETTERS_LATER
+			   : LETTERS_PRINT;
 	return ERR_NONE;
 }
 
@@ -114,14 +116,17 @@ static enum err letters_note(struct letters *x, const struct store_letter *l, bo
 static enum err letters_one(struct letters *x, const struct store_letter *l)
 {
 	struct person p;
+	struct enrol until = {0, 0};
 	enum letters_fate fate = LETTERS_LATER;
 	enum err e = store_person_by_id(x->c->st, &l->person, &p);
 	if (e == ERR_NOTFOUND)
 		return ERR_NONE; /* deleted meanwhile */
 	if (!e)
-		e = letters_fate(x, &p, l, &fate);
+		e = enrol_load(x->c->st, x->c->conf, &p, &until);
+	if (!e)
+		e = letters_fate(x, &p, l, &until, &fate);
 	if (!e && fate == LETTERS_PRINT && x->path)
-		e = letters_write(x, &p, l->text, enrol_letter_ends(x->c->conf, &p));
+		e = letters_write(x, &p, l->text, enrol_next(&until));
 	if (!e && x->path && fate != LETTERS_LATER)
 		e = letters_note(x, l, fate == LETTERS_PRINT);
 	if (!e) {
@@ -286,7 +291,7 @@ static void letters_say(const struct letters *x)
 	if (x->left)
 		(void)printf("%" PRId64 " not printed, and waiting on\n", x->left);
 	if (x->later)
-		(void)printf("%" PRId64 " waiting on for people who are disabled, frozen or expired\n", x->later);
+		(void)printf("%" PRId64 " waiting on for people who are disabled, frozen, expired or past their deadline\n", x->later);
 	if (x->lapsed)
 		(void)printf("%" PRId64 " void: the password is used up, replaced or too old\n", x->lapsed);
 }
@@ -335,7 +340,8 @@ static enum ctl_exit letters_sample(struct letters *x)
 	struct person p = {.login = "hanako.yamada"};
 	p.has_initial = true;
 	p.initial_from = clock_now();
-	const int64_t ends = enrol_letter_ends(x->c->conf, &p);
+	struct enrol until;
+	enrol_of(x->c->conf, &p, 0, &until);
 	enum err e = x->csv ? ERR_NONE : letters_out_house(&x->out, x->c->conf, &x->m);
 	for (size_t i = 0; !e && letter_languages[i]; i++) {
 		const char *lang = letter_languages[i];
@@ -343,7 +349,7 @@ static enum ctl_exit letters_sample(struct letters *x)
 			continue;
 		(void)snprintf(p.locale, sizeof p.locale, "%s", lang);
 		(void)snprintf(p.name, sizeof p.name, "%s", i ? "Hanako Yamada" : "山田 花子");
-		e = letters_write(x, &p, "abcd-efgh-2345-6789", ends);
+		e = letters_write(x, &p, "abcd-efgh-2345-6789", enrol_next(&until));
 		if (!e)
 			e = letters_note(x, &(struct store_letter){.expires = 0}, true);
 		x->printed += !e;

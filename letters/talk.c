@@ -24,10 +24,21 @@ enum err talk_left(struct talk *t, int64_t n, const char *why)
 	return e ? e : t->left.failed ? ERR_NOMEM : ERR_NONE;
 }
 
+/* One frame at a time, as wire_send takes them. */
+static enum err send_left(const struct talk *t, int64_t deadline)
+{
+	enum err e = ERR_NONE;
+	for (size_t at = 0, n; !e && at < t->left.len; at += n) {
+		n = WIRE_HEAD + wire_length(t->left.data + at);
+		e = wire_send(t->fd, &(struct buf){.data = t->left.data + at, .len = n}, deadline);
+	}
+	return e;
+}
+
 enum err talk_done(struct talk *t, int64_t pages)
 {
 	int64_t deadline = clock_mono_ms() + TALK_WAIT_MS;
-	enum err e = t->left.len ? wire_send(t->fd, &t->left, deadline) : ERR_NONE;
+	enum err e = send_left(t, deadline);
 	buf_wipe(&t->out);
 	wire_begin(&t->out, TALK_ID, "done");
 	wire_puti(&t->out, "pages", pages);

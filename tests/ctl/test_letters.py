@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest import BUSY, FAILED, INPUT, KOSMOCTL, OK, USAGE, run
+from made import made
 
 PEOPLE = "login,name,birth_date,locale\nhanako,山田 花子,1950-01-31,\nyoshi,𠮷田 髙﨑,1950-01-31,ja\nken,Ken O'Hara,1950-01-31,en\n"
 PASSWORD = re.compile(r"\b[0-9a-z]{4}(?:-[0-9a-z]{4}){3}\b")
@@ -140,13 +141,28 @@ def test_markup_is_text(k):
 
 
 def test_a_character_that_nobody_has(w):
-    w.load("login,name,birth_date\nodd,山田\U000e0fff\U000323af,1950-01-31\n")
-    w("user", "reissue", "--letters", "odd")
+    w.load("login,name,birth_date\n" + "".join(f"odd{i:02},山田\U000e0fff\U000323af,1950-01-31\n" for i in range(25)))
+    w("user", "reissue", "--letters", *(f"odd{i:02}" for i in range(25)))
     said = w("letters", "--pdf", w.work / "a.pdf")
     if said.exit == OK:
         pytest.skip("a font here has everything")
-    assert said.exit == FAILED and "odd: not printed" in said.err and "U+" in said.err and "1 not printed" in said.out, said
-    assert len(pages(w.work / "a.pdf")) == 3 and waiting(w) == 1
+    assert said.exit == FAILED and "odd00: not printed" in said.err and "U+" in said.err and "25 not printed" in said.out, said
+    assert len(pages(w.work / "a.pdf")) == 3 and waiting(w) == 25
+
+
+def test_no_later_day_than_the_deadlines(k):
+    """What the paper says is the day after which nobody gets in; after it, no paper is made."""
+    (k.dir / "kosmo.conf.d").mkdir(exist_ok=True)
+    (k.dir / "kosmo.conf.d/50-test.conf").write_text("enrol.days = 30\n")
+    assert k("import", "--letters", k.sheet(PEOPLE)).exit == OK
+    assert k("letters", "--csv", k.work / "a.csv", "ken").exit == OK
+    with open(k.work / "a.csv", encoding="utf-8-sig", newline="") as f:
+        row, = csv.DictReader(f)
+    shown = k("user", "show", "ken", "--json").json()
+    assert row["valid_until"] == shown["enrolment_until"] < shown["initial_password_until"], shown
+    subprocess.run([made("pam", "put_back") / "put_back", k.conf, "40", "hanako", "yoshi"], check=True)
+    said = k("letters", "--pdf", k.work / "a.pdf")
+    assert "2 waiting on for people who are disabled, frozen, expired or past their deadline" in said.out, said
 
 
 def test_nothing_is_lost(k):
