@@ -291,7 +291,9 @@ static void letters_say(const struct letters *x)
 	if (x->left)
 		(void)printf("%" PRId64 " not printed, and waiting on\n", x->left);
 	if (x->later)
-		(void)printf("%" PRId64 " waiting on for people who are disabled, frozen, expired or past their deadline\n", x->later);
+		(void)printf("%" PRId64
+			     " waiting on for people who are disabled, frozen, expired or past their deadline\n",
+			     x->later);
 	if (x->lapsed)
 		(void)printf("%" PRId64 " void: the password is used up, replaced or too old\n", x->lapsed);
 }

@@ -16,9 +16,18 @@ static const char *const logo_elements[] = {
     "style",	"use",	  "symbol", "mask",  "image",	"clipPath",	  "polyline",	    "pattern",
     "metadata", "filter", "marker", NULL};
 
+#define LOGO_DEPTH 64 /* elements within one another */
+#define LOGO_SPACE "http://www.w3.org/2000/svg"
+
 struct svg {
 	const char *p, *end, *start;
 	struct errmsg *m;
+	struct {
+		const char *p;
+		size_t n;
+	} open[LOGO_DEPTH];
+	size_t depth;
+	bool root, space; /* there was one; it said what it is */
 };
 
 /* Of a name that is said. */
@@ -106,8 +115,10 @@ static enum err logo_attribute(struct svg *s, const char *name, size_t n, const 
 	size_t k = n - (size_t)(local - name);
 
 	/* A prefix only names things; what it stands for is no business of a picture in <img>. */
-	if (n >= 5 && strncmp(name, "xmlns", 5) == 0 && (n == 5 || name[5] == ':'))
+	if (n >= 5 && strncmp(name, "xmlns", 5) == 0 && (n == 5 || name[5] == ':')) {
+		s->space |= n == 5 && len == strlen(LOGO_SPACE) && memcmp(value, LOGO_SPACE, len) == 0;
 		return ERR_NONE;
+	}
 	if (k > 2 && strncasecmp(local, "on", 2) == 0)
 		return logo_refuse(s, name, "the attribute %.*s could run a script; take it out", logo_cut(n), name);
 	if (memchr(value, '<', len))
@@ -141,7 +152,7 @@ static enum err logo_attributes(struct svg *s)
 
 		while (s->p < s->end && logo_space(*s->p))
 			s->p++;
-		if (s->p < s->end && *s->p == '/')
+		if (s->p + 1 < s->end && *s->p == '/' && s->p[1] == '>')
 			s->p++;
 		if (s->p >= s->end)
 			return logo_refuse(s, s->p, "the file ends within an element");
@@ -203,7 +214,40 @@ static enum err logo_style(struct svg *s, const char *from)
 	return ERR_NONE;
 }
 
-static enum err logo_element(struct svg *s, bool *root)
+/* What no browser shows, because it is no XML: an end that fits no beginning. s->p is behind the '>'. */
+static enum err logo_nest(struct svg *s, const char *name, size_t n, bool close)
+{
+	if (close) {
+		if (!s->depth || s->open[s->depth - 1].n != n || memcmp(s->open[s->depth - 1].p, name, n) != 0)
+			return logo_refuse(s, name, "</%.*s> ends nothing that is open here", logo_cut(n), name);
+		s->depth--;
+	} else if (s->p[-2] != '/') {
+		if (s->depth == LOGO_DEPTH)
+			return logo_refuse(s, name, "more than %d elements within one another", LOGO_DEPTH);
+		s->open[s->depth].p = name;
+		s->open[s->depth++].n = n;
+	}
+	return ERR_NONE;
+}
+
+/* Between elements: text, which the standard wants within the one root, and with five names behind & alone. */
+static enum err logo_text(struct svg *s)
+{
+	static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#", NULL};
+	size_t i = 0, left = (size_t)(s->end - s->p);
+	if (!s->depth && !logo_space(*s->p))
+		return logo_refuse(s, s->p, "text outside of <svg>; take it out");
+	if (left >= 3 && strncmp(s->p, "]]>", 3) == 0)
+		return logo_refuse(s, s->p, "]]> within the text, which XML writes ]]&gt;");
+	while (*s->p == '&' && names[i] && (strlen(names[i]) > left || strncmp(s->p, names[i], strlen(names[i])) != 0))
+		i++;
+	if (*s->p == '&' && !names[i])
+		return logo_refuse(s, s->p, "a & in the text, which XML writes &amp;");
+	s->p++;
+	return ERR_NONE;
+}
+
+static enum err logo_element(struct svg *s)
 {
 	bool close = s->p + 1 < s->end && s->p[1] == '/';
 	const char *name = s->p + 1 + close;
@@ -215,11 +259,18 @@ static enum err logo_element(struct svg *s, bool *root)
 				   "the element <%.*s> has no place in a logo: scripts, links, animation and a drawing "
 				   "program's own notes are refused; save it as a plain or optimised SVG",
 				   logo_cut(n), name);
-	if (!*root && (close || n != 3 || memcmp(name, "svg", 3) != 0))
+	if (s->root && !s->depth)
+		return logo_refuse(s, s->p, "<%.*s> behind the end of <svg>; take it out", logo_cut(n), name);
+	if (!s->root && (close || n != 3 || memcmp(name, "svg", 3) != 0))
 		return logo_refuse(s, s->p, "it begins with <%.*s> and not with <svg>", logo_cut(n), name);
-	*root = true;
 	s->p = name + n;
 	r = logo_attributes(s);
+	if (r == ERR_NONE && !s->root && !s->space)
+		return logo_refuse(s, name,
+				   "<svg> says not what it is, and no browser shows it: add xmlns=\"" LOGO_SPACE "\"");
+	s->root = true;
+	if (r == ERR_NONE)
+		r = logo_nest(s, name, n, close);
 	/* of svg:style too, whose end logo_style then does not know */
 	if (r == ERR_NONE && !close && n >= 5 && memcmp(name + n - 5, "style", 5) == 0 && s->p[-2] != '/')
 		r = logo_style(s, s->p);
@@ -262,7 +313,7 @@ static enum err logo_passed(struct svg *s, bool *ret_was)
 enum err logo_svg(const uint8_t *p, size_t n, struct errmsg *m)
 {
 	struct svg s = {.p = (const char *)p, .m = m};
-	bool root = false, passed;
+	bool passed;
 	enum err r = ERR_NONE;
 
 	if (!text_utf8_valid(p, n))
@@ -273,14 +324,16 @@ enum err logo_svg(const uint8_t *p, size_t n, struct errmsg *m)
 	s.end = (const char *)p + n;
 	while (r == ERR_NONE && s.p < s.end) {
 		if (*s.p != '<') {
-			s.p++;
+			r = logo_text(&s);
 			continue;
 		}
 		r = logo_passed(&s, &passed);
 		if (r == ERR_NONE && !passed)
-			r = logo_element(&s, &root);
+			r = logo_element(&s);
 	}
-	if (r == ERR_NONE && !root)
+	if (r == ERR_NONE && s.depth)
+		r = logo_refuse(&s, s.end, "<%.*s> has no end", logo_cut(s.open[s.depth - 1].n), s.open[s.depth - 1].p);
+	if (r == ERR_NONE && !s.root)
 		r = err_set(m, ERR_INVALID, "not an SVG: there is no <svg> in it");
 	return r;
 }

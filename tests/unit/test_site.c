@@ -187,12 +187,27 @@ static void test_colours(void **state)
 	}
 }
 
+/* With what it is put into the first <svg>, where it does not say so itself. */
+static enum err svg(const char *text, struct errmsg *m)
+{
+	static const char space[] = " xmlns=\"http://www.w3.org/2000/svg\"";
+	const char *at = strstr(text, "<svg");
+	size_t head = at && !strstr(text, " xmlns=") && strncmp(at, "<svg:", 5) != 0 ? (size_t)(at - text) + 4 : 0;
+	AUTO_BUF b = BUF_INIT;
+	buf_add(&b, text, head);
+	buf_adds(&b, head ? space : "");
+	buf_adds(&b, text + head);
+	m->text[0] = '\0';
+	return logo_svg(b.data, b.len, m);
+}
+
 static void test_svg(void **state)
 {
 	static const char *const good[] = {
 	    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"><path d=\"M0 0\"/></svg>",
 	    "<?xml version=\"1.0\"?>\n<!-- made -->\n<svg><style>.a{fill:url(#g)}</style><use href=\"#a\"/></svg>\n",
 	    "<svg><image href=\"data:image/png;base64,AA\"/><g style=\"fill: url( '#g')\"/></svg>",
+	    "<svg><title>a &amp; b &lt;c></title><g><g></g><g/></g ></svg >\n<!-- made -->\n",
 	};
 	static const char *const bad[] = {
 	    "<svg><script>alert(1)</script></svg>",
@@ -230,17 +245,50 @@ static void test_svg(void **state)
 	    "<svg><feImage href=\"#a\"/></svg>",
 	    "\x1f\x8b",
 	};
+	/* no XML, or nothing that says that it is a picture: browsers show none of it */
+	static const struct {
+		const char *svg, *says;
+	} broken[] = {
+	    {"<svg>\n\n<script/></svg>", "line 3: the element <script>"},
+	    {"<svg><g></svg>", "</svg> ends nothing that is open here"},
+	    {"<svg><g></g>", "<svg> has no end"},
+	    {"<svg></g></svg>", "</g> ends nothing"},
+	    {"<svg/><svg/>", "<svg> behind the end of <svg>"},
+	    {"<svg></svg></svg>", "<svg> behind the end of <svg>"},
+	    {"<svg></svg>x", "text outside of <svg>"},
+	    {"x<svg></svg>", "text outside of <svg>"},
+	    {"<svg><text>text]]></text></svg>", "]]&gt;"},
+	    {"<svg><text>a & b</text></svg>", "&amp;"},
+	    {"<svg><text>&nbsp;</text></svg>", "&amp;"},
+	    {"<svg><text>&am", "&amp;"},
+	    {"<svg><g / id=\"x\"></svg>", "not an attribute"},
+	};
 	struct errmsg m;
+	char text[5000];
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++)
-		assert_int_equal(logo_svg((const uint8_t *)good[i], strlen(good[i]), &m), ERR_NONE);
+		assert_int_equal(svg(good[i], &m), ERR_NONE);
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		m.text[0] = '\0';
-		assert_int_equal(logo_svg((const uint8_t *)bad[i], strlen(bad[i]), &m), ERR_INVALID);
+		assert_int_equal(svg(bad[i], &m), ERR_INVALID);
 		assert_string_not_equal(m.text, "");
+		assert_null(strstr(m.text, "xmlns"));
 	}
-	assert_int_equal(logo_svg((const uint8_t *)"<svg>\n\n<script/></svg>", 22, &m), ERR_INVALID);
-	assert_non_null(strstr(m.text, "line 3: the element <script>"));
+	for (size_t i = 0; i < COUNT(broken); i++) {
+		assert_int_equal(svg(broken[i].svg, &m), ERR_INVALID);
+		assert_non_null(strstr(m.text, broken[i].says));
+	}
+	for (size_t deep = 63; deep < 65; deep++) {
+		char *at = stpcpy(text, "<svg>");
+		for (size_t i = 0; i < deep; i++)
+			at = stpcpy(at, "<g>");
+		for (size_t i = 0; i < deep; i++)
+			at = stpcpy(at, "</g>");
+		stpcpy(at, "</svg>");
+		assert_int_equal(svg(text, &m), deep < 64 ? ERR_NONE : ERR_INVALID);
+	}
+	assert_int_equal(logo_svg((const uint8_t *)"<svg/>", 6, &m), ERR_INVALID);
+	assert_non_null(strstr(m.text, "xmlns="));
+	assert_int_equal(logo_svg((const uint8_t *)"<svg xmlns='x'></svg>", 21, &m), ERR_INVALID);
 }
 
 static void test_png(void **state)
