@@ -17,6 +17,22 @@ bool text_utf8_valid(const void *p, size_t n)
 	return n == 0 || (!memchr(p, '\0', n) && !u8_check(p, n));
 }
 
+size_t text_control(const char *s, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	if (n > 0 && (p[0] < ' ' || p[0] == 127))
+		return 1;
+	if (n > 1 && p[0] == 0xc2 && p[1] < 0xa0)
+		return 2;
+	if (n < 3 || (p[0] != 0xe2 && p[0] != 0xef))
+		return 0;
+	unsigned c = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+	return c == 0x200b || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+		       (c >= 0x2066 && c <= 0x2069) || c == 0xfeff
+		   ? 3
+		   : 0;
+}
+
 static bool is_ascii(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

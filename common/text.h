@@ -15,6 +15,10 @@
 #define TEXT_LOCAL_PATH 1024 /* bytes, without NUL */
 
 bool text_utf8_valid(const void *p, size_t n); /* strict: no surrogates, no overlong forms, no NUL */
+/* The bytes, of valid UTF-8, of the control character that begins here; 0: none does. C0, DEL and C1, which a terminal
+ * obeys, and those of Unicode that turn the direction of what follows or show as nothing: U+200B, U+200E to U+200F,
+ * U+2028 to U+202E, U+2066 to U+2069, U+FEFF. */
+size_t text_control(const char *s, size_t n);
 /* Appends the NFKC form (Unicode 15 annex 15, libunistring). ERR_INVALID unless valid UTF-8 without NUL. */
 enum err text_nfkc(const char *s, size_t n, struct buf *ret);
 /* A typed code: NFKC, then white space, hyphens and dots of every width dropped, letters folded to lower case (ASCII),

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/site_file.h"
+#include "common/text.h"
 #include "common/words.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,11 @@ static enum err words_control(const char *s, bool lines, const char *path, struc
 {
 	unsigned line = 1;
 
-	for (; *s; s++) {
+	for (const char *end = s + strlen(s); s < end; s++) {
 		if (*s == '\n' && !lines)
 			return err_set(m, ERR_INVALID, "%s:%u: more than one line; keep the name on the first", path,
 				       line + 1);
-		if ((unsigned char)*s < ' ' && *s != '\n')
+		if (*s != '\n' && text_control(s, (size_t)(end - s)))
 			return err_set(m, ERR_INVALID, "%s:%u: a control character; remove it", path, line);
 		line += *s == '\n';
 	}

@@ -70,12 +70,9 @@ bool row_header(const struct sheet_row *s, struct row_columns *ret, char *why)
 
 static bool row_control(const char *s, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		unsigned char ch = (unsigned char)s[i];
-		/* C0, DEL, and C1 as UTF-8 writes it */
-		if (ch < 0x20 || ch == 0x7f || (ch == 0xc2 && i + 1 < n && (unsigned char)s[i + 1] < 0xa0))
+	for (size_t i = 0; i < n; i++)
+		if (text_control(s + i, n - i))
 			return true;
-	}
 	return false;
 }
 

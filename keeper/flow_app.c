@@ -211,8 +211,7 @@ bool name_good(const char *typed, struct buf *ret)
 	while (end > s && end[-1] == ' ')
 		end--;
 	for (const char *p = s; p < end; p++) {
-		/* C0, DEL, and C1 as UTF-8 writes it: an admin's terminal would obey them */
-		if ((uint8_t)*p < ' ' || *p == 127 || ((uint8_t)*p == 0xc2 && (uint8_t)p[1] < 0xa0))
+		if (text_control(p, (size_t)(end - p)))
 			return false;
 		chars += ((uint8_t)*p & 0xc0) != 0x80;
 	}

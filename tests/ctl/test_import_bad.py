@@ -30,6 +30,8 @@ ROWS = [
     ("x" * 65 + ",N,1980-01-01,,,,,", "login: it is not 1 to 64"),
     ("花子,N,1980-01-01,,,,,", "login: it is not 1 to 64"),
     ("a,\x01N,1980-01-01,,,,,", "name: it holds a line break or another control character"),
+    ("a,\u202eevil,1980-01-01,,,,,", "name: it holds a line break or another control character"),
+    ("a,\u200b,1980-01-01,,,,,", "name: it holds a line break or another control character"),
     ('a,"N\nM",1980-01-01,,,,,', "name: it holds a line break or another control character"),
     ("a," + "あ" * 86 + ",1980-01-01,,,,,", "name: it is longer than 256 bytes"),
     ("a,N,1980-02-30,,,,,", "birth_date: there is no such day"),

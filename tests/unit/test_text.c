@@ -69,6 +69,15 @@ static void utf8(void **state)
 		assert_int_equal(text_email(bad[i], strlen(bad[i]), &b), ERR_INVALID);
 		assert_int_equal(b.len, 0);
 	}
+	static const char *const control[] = {"\x01",	      "\n",	      "\x7f",	      "\xc2\x80",
+					      "\xc2\x9f",     "\xe2\x80\x8b", "\xe2\x80\x8f", "\xe2\x80\xa8",
+					      "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf"};
+	static const char *const letters[] = {"a", " ", "\xc2\xa0", "é", "健", "\xe2\x80\x8d", "\xe2\x80\xaf", "😀", ""};
+	for (size_t i = 0; i < COUNT(control); i++)
+		assert_int_equal(text_control(control[i], strlen(control[i])), strlen(control[i]));
+	for (size_t i = 0; i < COUNT(letters); i++)
+		assert_int_equal(text_control(letters[i], strlen(letters[i])), 0);
+	assert_int_equal(text_control("\xe2\x80\xae", 2), 0); /* cut */
 	assert_false(text_utf8_valid("a\0b", 3));
 	assert_false(text_utf8_valid("\0", 1));
 	assert_true(text_utf8_valid(NULL, 0));
