@@ -31,6 +31,9 @@ enum ctl_exit user_recover(struct ctl *c, const struct args *a);
 enum ctl_exit user_reissue(struct ctl *c, const struct args *a);
 
 enum ctl_exit letters_run(struct ctl *c, const struct args *a);
+/* Does a letter of this house, with its texts, fit onto its sheet in each language? Says what does not. Lays samples
+ * out and throws them away; true also where kosmo-letters is not installed. */
+bool letters_fit(const struct conf *conf);
 
 enum ctl_exit audit_run(struct ctl *c, const struct args *a);
 /* `audit --verify`: audit_run's. */

@@ -184,7 +184,7 @@ static bool (*const config_checks[])(const struct conf *c) = {config_state, conf
 /* As the owner of state_dir, after the key and the database that the keeper will meet. */
 static bool (*const config_checks_owner[])(const struct conf *c) = {config_passkeys};
 /* Whatever else is wrong. */
-static bool (*const config_checks_always[])(const struct conf *c) = {config_mail_texts, config_letters};
+static bool (*const config_checks_always[])(const struct conf *c) = {config_mail_texts};
 
 enum ctl_exit config_check(struct ctl *c, const struct args *a)
 {
@@ -195,6 +195,8 @@ enum ctl_exit config_check(struct ctl *c, const struct args *a)
 	bool ok = true;
 	for (size_t i = 0; i < sizeof config_checks / sizeof *config_checks; i++)
 		ok &= config_checks[i](c->conf);
+	/* still as who typed the command, so that what prints can become nobody */
+	bool letters = config_letters(c->conf) && (!ok || letters_fit(c->conf));
 	if (ok)
 		r = ctl_store(c);
 	for (size_t i = 0; ok && !r && i < sizeof config_checks_owner / sizeof *config_checks_owner; i++)
@@ -203,7 +205,7 @@ enum ctl_exit config_check(struct ctl *c, const struct args *a)
 		ctl_say("warning: %s/terms: " SITE_TERMS_CHANGED, c->conf->site_dir);
 	for (size_t i = 0; i < sizeof config_checks_always / sizeof *config_checks_always; i++)
 		ok &= config_checks_always[i](c->conf);
-	if (!ok)
+	if (!ok || !letters)
 		r = CTL_FAILED;
 	if (!r)
 		(void)printf("%s: no complaints\n", c->conf->file);

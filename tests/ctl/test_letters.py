@@ -150,6 +150,21 @@ def test_a_character_that_nobody_has(w):
     assert len(pages(w.work / "a.pdf")) == 3 and waiting(w) == 25
 
 
+def test_a_house_that_does_not_fit(k):
+    """Said by config check, before a letter waits; the letters that there are wait on."""
+    (k.dir / "kosmo.conf.d").mkdir(exist_ok=True)
+    (k.dir / "kosmo.conf.d/50-test.conf").write_text(f"site_dir = {k.work}/site\nterms.version = 0\n")
+    (k.work / "site").mkdir()
+    (k.work / "site/contact.en.txt").write_text("Desk\n")
+    (k.work / "site/contact.ja.txt").write_text("".join(f"窓口 {i}  電話 03-1234-{i:04}\n" for i in range(40)))
+    said = k("config", "check")
+    assert said.exit == FAILED and "letters in ja cannot be printed: the letter is too long for one sheet" in said.err and "in en" not in said.err, said
+    said = k("letters", "--sample", "--pdf", k.work / "s.pdf")
+    assert said.exit == FAILED and "too long" in said.err and len(pages(k.work / "s.pdf")) == 1, said
+    (k.work / "site/contact.ja.txt").write_text("窓口\n")
+    assert k("config", "check").exit == OK
+
+
 def test_no_later_day_than_the_deadlines(k):
     """What the paper says is the day after which nobody gets in; after it, no paper is made."""
     (k.dir / "kosmo.conf.d").mkdir(exist_ok=True)
